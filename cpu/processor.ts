@@ -1,0 +1,144 @@
+/**
+ * The processor as the board sees it. `cpu/` knows memory and this small bus; it never sees a device.
+ */
+
+export type AccessSize = 1 | 2 | 4;
+
+/** What the processor needs from the board. None of these may throw. */
+export interface ProcessorBus {
+  readPort(port: number, size: AccessSize): number;
+  writePort(port: number, size: AccessSize, value: number): void;
+  /** Physical memory that `mapPages` left unmapped: device memory, ROM writes, holes. Never crosses a page. */
+  readMemory(address: number, size: AccessSize): number;
+  writeMemory(address: number, size: AccessSize, value: number): void;
+  /** INTA cycle: the vector of the highest pending request. Called only while INTR is asserted. */
+  acknowledgeInterrupt(): number;
+  /** Value of the time-stamp counter now (RDTSC), as a float >= 0 below 2^64. */
+  timeStamp(): number;
+  /** Receives one line for each distinct event worth a log: unknown MSR, unimplemented opcode. */
+  log(message: string): void;
+  /** FERR# pin: raised when an unmasked x87 error is pending with CR0.NE = 0 (IRQ 13 on a PC). */
+  setFerr(asserted: boolean): void;
+}
+
+/** Why `run` returned. */
+export const StopReason = {
+  /** The instruction budget is used up. */
+  Budget: 0,
+  /** HLT with nothing pending. `run` may be called again when an interrupt line has changed; it returns Halted until then. */
+  Halted: 1,
+  /** Triple fault: the processor is in shutdown until reset. `tripleFault` holds the report. */
+  Shutdown: 2,
+  /** `stop()` was called, from a bus callback or between runs. */
+  Requested: 3,
+} as const;
+export type StopReason = (typeof StopReason)[keyof typeof StopReason];
+
+export interface SegmentState {
+  selector: number;
+  base: number;
+  limit: number;
+  /** Descriptor access byte and flags as in bytes 5 and 6 of a descriptor: bits 0-7 access, 12-15 G/D/L/AVL nibble. */
+  attributes: number;
+}
+
+/** A snapshot of the architectural registers, for events, debuggers and tests. All values unsigned. */
+export interface RegisterState {
+  eax: number; ecx: number; edx: number; ebx: number; esp: number; ebp: number; esi: number; edi: number;
+  eip: number; eflags: number;
+  cs: SegmentState; ds: SegmentState; es: SegmentState; ss: SegmentState; fs: SegmentState; gs: SegmentState;
+  ldtr: SegmentState; tr: SegmentState;
+  gdtr: { base: number; limit: number };
+  idtr: { base: number; limit: number };
+  cr0: number; cr2: number; cr3: number; cr4: number;
+  dr: number[];
+  cpl: number;
+}
+
+export interface TripleFaultReport {
+  /** Vector and error code of the fault that could not be delivered, and of those before it, oldest first. */
+  chain: { vector: number; errorCode: number | undefined }[];
+  registers: RegisterState;
+}
+
+export interface CpuidConfiguration {
+  /** 12 characters, `GenuineIntel` by default. */
+  vendor?: string;
+  /** Up to 48 characters. */
+  brand?: string;
+  family?: number;
+  model?: number;
+  stepping?: number;
+  /** Highest basic leaf reported (default 2; Windows NT 4 needs <= 2). */
+  maxLeaf?: number;
+  /** Leaf 1 EDX/ECX bits to withhold or add, by name: `sse2`, `pae`, `sep` … */
+  features?: Partial<Record<string, boolean>>;
+}
+
+export interface ProcessorOptions {
+  /** Guest RAM in bytes, a multiple of 4 KiB. */
+  ramBytes: number;
+  /** Video memory in bytes, a multiple of 4 KiB; lives in the same linear memory. */
+  videoBytes: number;
+  /** Room for firmware images in bytes, a multiple of 4 KiB. */
+  romBytes: number;
+  cpuid?: CpuidConfiguration;
+}
+
+/** Where a page of guest physical memory lives: an offset into `memory`, or `undefined` for the bus. */
+export interface PageTarget {
+  /** Byte offset into linear memory of the first page to read from, or undefined: reads go to the bus. */
+  read: number | undefined;
+  write: number | undefined;
+}
+
+export interface Processor {
+  /** Linear memory; never grows, so views stay valid. */
+  readonly memory: WebAssembly.Memory;
+  readonly ram: Uint8Array;
+  readonly video: Uint8Array;
+  readonly rom: Uint8Array;
+
+  /**
+   * Executes up to `instructions` guest instructions. REP iterations count one each.
+   * The overshoot is at most one basic block.
+   */
+  run(instructions: number): StopReason;
+  /** Instructions executed since creation; exact also from inside bus callbacks. */
+  readonly executed: number;
+  /** Lowers what is left of the present budget, from a bus callback; an alarm moved closer. */
+  limit(instructions: number): void;
+  /** Makes `run` return `Requested` as soon as the present instruction is complete. */
+  stop(): void;
+
+  /** Level of the INTR pin. */
+  setInterruptRequest(asserted: boolean): void;
+  /** Edge on the NMI pin. */
+  raiseNmi(): void;
+  /** A20M#: when disabled, bit 20 of every physical address is 0. */
+  setA20(enabled: boolean): void;
+  /** RESET#: power-on register values, caches and TLB empty. RAM is left as it is. */
+  reset(): void;
+  /** INIT#: as reset, but x87, SSE registers, MSRs and the time-stamp counter are kept. */
+  init(): void;
+
+  /**
+   * Maps `count` pages from physical `address` (4 KiB aligned) on; consecutive pages follow each other in linear
+   * memory. Undefined sides go to the bus. Flushes what depended on the old mapping.
+   */
+  mapPages(address: number, count: number, target: PageTarget): void;
+  /** Physical access for bus masters, loaders and debuggers: RAM, video and ROM as mapped, holes read FFh. Invalidates decoded code. */
+  readPhysical(address: number, into: Uint8Array): void;
+  writePhysical(address: number, from: Uint8Array): void;
+  /** Linear address to physical as the present page tables say, without side effects; undefined if not present. */
+  translate(linear: number): number | undefined;
+  /** Reports and clears pages written since the last call within a range of linear memory (4 KiB aligned): one byte 0/1 per page. */
+  takeDirty(offset: number, pages: number, into: Uint8Array): boolean;
+
+  registers(): RegisterState;
+  /** Changes registers; segment selectors given alone load real-mode bases. For loaders (multiboot), debuggers and tests. */
+  setRegisters(changes: Partial<RegisterState>): void;
+  readonly halted: boolean;
+  /** The report of the triple fault that shut the processor down, until reset. */
+  readonly tripleFault: TripleFaultReport | undefined;
+}
