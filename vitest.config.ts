@@ -1,0 +1,37 @@
+import { defineConfig } from 'vitest/config';
+
+/** Folders whose tests boot whole guests or run long instruction streams: a process each, and minutes of time. */
+const SLOW = ['test/guests/**/*.test.ts', 'test/conformance/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: SLOW,
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'guests',
+          include: ['test/guests/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+});
