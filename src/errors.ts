@@ -1,0 +1,34 @@
+/** The one error type of the library. Codes are stable: programs test `code`, people read `message`. */
+
+export const ErrorCode = {
+  /** An option or configuration value is missing, of the wrong type or out of range. */
+  InvalidConfiguration: 'VS_INVALID_CONFIGURATION',
+  /** The operation is not allowed in the machine's present state. */
+  InvalidState: 'VS_INVALID_STATE',
+  /** A disk, CD or floppy image cannot be opened, read or written. */
+  Media: 'VS_MEDIA',
+  /** The BIOS or video BIOS image cannot be found or is not one. */
+  Firmware: 'VS_FIRMWARE',
+  /** Something awaited did not happen in time. */
+  Timeout: 'VS_TIMEOUT',
+  /** The operation was given up through an `AbortSignal`, or because the machine ended. */
+  Aborted: 'VS_ABORTED',
+  /** A host resource (serial file, socket) failed. */
+  Host: 'VS_HOST',
+  /** The machine's worker died: a fault of the emulator itself. */
+  Crashed: 'VS_CRASHED',
+} as const;
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+/** What went wrong, where: `subject` names the option, file or device. */
+export class VirtualServerError extends Error {
+  override readonly name = 'VirtualServerError';
+  readonly code: ErrorCode;
+  readonly subject: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: { subject?: string | undefined; cause?: unknown } = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.subject = details.subject;
+  }
+}

@@ -1,0 +1,177 @@
+/** The library's machine, as programs see it. `createMachine` (src/index.ts) gives a `VirtualMachine`. */
+import type { RegisterState } from '../../cpu/processor.ts';
+import type { MachineConfiguration, MediaSource } from './configuration.ts';
+import type { MachineEnd, MachineEvent, MachineEventOf, MachineEventType, MachineState } from './events.ts';
+
+/** A medium: the path of an image, or a source with options. */
+export type MediaArgument = string | MediaSource;
+
+/** `MachineConfiguration` plus the usual drives by their short names. */
+export interface MachineOptions extends MachineConfiguration {
+  /** Hard disks on primary master, primary slave and secondary slave. */
+  readonly hda?: MediaArgument;
+  readonly hdb?: MediaArgument;
+  readonly hdd?: MediaArgument;
+  /** Optical drive on secondary master; `null` makes an empty drive (the default unless `ide` is given). */
+  readonly cdrom?: MediaArgument | null;
+  /** Drive A:. */
+  readonly floppy?: MediaArgument;
+}
+
+export interface WaitOptions {
+  /** Host milliseconds; default 60 000. `Infinity` waits for ever. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A text screen. Characters are code page 437 bytes; `lines` has them as Unicode. */
+export interface TextScreen {
+  readonly mode: 'text';
+  readonly columns: number;
+  readonly rows: number;
+  /** `columns * rows` character bytes (CP437), row by row. */
+  readonly characters: Uint8Array;
+  /** As many attribute bytes: 0-3 foreground, 4-6 background, 7 blink or bright background (see `blink`). */
+  readonly attributes: Uint8Array;
+  /** True while attribute bit 7 means blinking. */
+  readonly blink: boolean;
+  /** The cursor's cell, or undefined while hidden; scan lines `start` .. `end` of a cell of `cellHeight`. */
+  readonly cursor:
+    | {
+        readonly column: number;
+        readonly row: number;
+        readonly start: number;
+        readonly end: number;
+        readonly cellHeight: number;
+      }
+    | undefined;
+  /** The 16 colours as 0xRRGGBB. */
+  readonly palette: readonly number[];
+  /** Rows as Unicode, trailing blanks removed. */
+  readonly lines: readonly string[];
+}
+
+export interface GraphicsScreen {
+  readonly mode: 'graphics';
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A picture of the screen: `width * height` pixels, four bytes R G B A each. */
+export interface ScreenImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export type ScreenState = TextScreen | GraphicsScreen;
+
+export interface Screen {
+  /** The screen now. */
+  read(): Promise<ScreenState>;
+  /** Pixels of text and graphics modes alike. */
+  image(): Promise<ScreenImage>;
+  /**
+   * Resolves once the text screen shows `text` (or matches the expression), with what matched.
+   * @throws VirtualServerError `VS_TIMEOUT` (the message shows the screen), or `VS_ABORTED` if the machine ends first
+   */
+  waitForText(text: string | RegExp, options?: WaitOptions): Promise<string>;
+  /**
+   * Calls `listener` with the present screen and then after each change, at most every `intervalMs` (default 33).
+   * In graphics modes it is called when the size changes and, with `pixels`, whenever pixels changed.
+   */
+  watch(
+    listener: (screen: ScreenState) => void,
+    options?: { readonly intervalMs?: number; readonly pixels?: boolean },
+  ): Disposable;
+}
+
+export interface Keyboard {
+  /**
+   * Types text on a US keyboard, paced so that BIOS and DOS keep up: `\n` is Enter, `\t` Tab, `\b` Backspace, `\x1b` Escape.
+   * Resolves when the last key has been taken.
+   * @throws VirtualServerError `VS_INVALID_CONFIGURATION` for a character the layout lacks
+   */
+  type(text: string): Promise<void>;
+  /** Presses keys together and releases them, by `KeyboardEvent.code` names: `press('ControlLeft', 'AltLeft', 'Delete')`. */
+  press(...codes: string[]): Promise<void>;
+  down(code: string): Promise<void>;
+  up(code: string): Promise<void>;
+  /** Scan codes of set 1 as they are, for tools that have them. */
+  scancodes(bytes: readonly number[] | Uint8Array): Promise<void>;
+}
+
+export interface Mouse {
+  /** Relative motion in mouse counts (x right, y down), wheel in notches (positive towards the user). */
+  move(dx: number, dy: number, wheel?: number): Promise<void>;
+  buttons(state: { readonly left?: boolean; readonly right?: boolean; readonly middle?: boolean }): Promise<void>;
+}
+
+export interface SerialPort extends AsyncIterable<Uint8Array> {
+  /** Sends bytes (or text as UTF-8) to the guest; resolves when they are in the machine's queue. */
+  write(data: Uint8Array | string): Promise<void>;
+  /** Everything the guest sent since the start, decoded as UTF-8; the last 1 MiB is kept. */
+  readonly text: string;
+  /** As `Screen.waitForText`, on what the port has sent since the start. */
+  waitForText(text: string | RegExp, options?: WaitOptions): Promise<string>;
+  onData(listener: (bytes: Uint8Array) => void): Disposable;
+}
+
+export interface MachineStatistics {
+  /** Guest instructions executed since power-on. */
+  readonly instructions: number;
+  /** Virtual seconds since power-on. */
+  readonly virtualSeconds: number;
+  /** Host seconds the processor ran. */
+  readonly busySeconds: number;
+  /** Host seconds the machine slept because the guest was idle. */
+  readonly idleSeconds: number;
+  readonly diskBytesRead: number;
+  readonly diskBytesWritten: number;
+}
+
+export interface VirtualMachine extends AsyncDisposable, AsyncIterable<MachineEvent> {
+  readonly name: string;
+  readonly state: MachineState;
+  readonly configuration: MachineConfiguration;
+  readonly screen: Screen;
+  readonly keyboard: Keyboard;
+  readonly mouse: Mouse;
+  /** COM1 and COM2. */
+  readonly serial: readonly SerialPort[];
+
+  /** Powers on: `TurningOn`, `Running`. Rejects if an image or the firmware cannot be opened; the machine is off then. */
+  start(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  reset(): Promise<void>;
+  /** Cuts the power: `TurningOff`, `DeleteMachine`, `TurnedOff`. Does nothing when off. */
+  turnOff(): Promise<void>;
+  /** Presses the ACPI power button: asks the guest to shut down. */
+  pressPowerButton(): Promise<void>;
+  /** Resolves when the machine is off, with the reason. Immediately if it is off. */
+  finished(): Promise<MachineEnd>;
+
+  /** Puts a hard disk (or an optical drive's disc) on an IDE location while the machine is off. */
+  attachDisk(media: MediaArgument, location?: { readonly channel: 0 | 1; readonly position: 0 | 1 }): void;
+  /** Inserts a disc in the first optical drive, also while running; `null` takes it out. */
+  setCdrom(media: MediaArgument | null): Promise<void>;
+  /** Inserts a floppy, also while running; `null` takes it out. */
+  setFloppy(media: MediaArgument | null, drive?: 0 | 1): Promise<void>;
+
+  /** The screen as a PNG file. */
+  screenshot(): Promise<Uint8Array>;
+  statistics(): Promise<MachineStatistics>;
+  registers(): Promise<RegisterState>;
+  /** Guest physical memory; at most 16 MiB at once. */
+  readMemory(address: number, length: number): Promise<Uint8Array>;
+
+  /** All events from now on until the machine is disposed; each iteration has its own queue. */
+  events(): AsyncIterableIterator<MachineEvent>;
+  on<T extends MachineEventType>(type: T, listener: (event: MachineEventOf<T>) => void): Disposable;
+  /** Every event, for logs. */
+  onEvent(listener: (event: MachineEvent) => void): Disposable;
+  /** Turns the machine off and ends its worker. Same as `[Symbol.asyncDispose]()`. */
+  close(): Promise<void>;
+}

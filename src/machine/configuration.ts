@@ -1,0 +1,175 @@
+/**
+ * What a machine is made of, as plain data: it can be cloned to a worker, printed as JSON and built from a `.vmc`.
+ * Every property has a default; an empty object is a diskless machine with 128 MiB.
+ */
+import { ErrorCode, VirtualServerError } from '../errors.ts';
+import type { CpuidConfiguration } from '../../cpu/processor.ts';
+
+/**
+ * How a hard disk image is treated.
+ * - `undo`: the image is never altered; changes go to an undo disk (`.vud`) beside it and are kept.
+ * - `memory`: the image is never altered; changes live in memory and vanish with the machine.
+ * - `direct`: changes go to the image.
+ * - `read-only`: writes fail, as on a write-protected disk.
+ */
+export type DiskMode = 'undo' | 'memory' | 'direct' | 'read-only';
+
+/** An image: a file on the host, or bytes (then `direct` changes the given array). */
+export interface MediaSource {
+  readonly path?: string;
+  readonly bytes?: Uint8Array;
+  /** Default: `memory` for hard disks and floppies; CDs are always `read-only`. */
+  readonly mode?: DiskMode;
+  /** Path of the undo disk for mode `undo`; default beside the image. */
+  readonly undoPath?: string;
+}
+
+export type IdeChannel = 0 | 1;
+export type IdePosition = 0 | 1;
+
+/** A drive on an IDE channel: `channel` 0 primary, 1 secondary; `position` 0 master, 1 slave. */
+export interface IdeDriveConfiguration {
+  readonly channel: IdeChannel;
+  readonly position: IdePosition;
+  readonly kind: 'disk' | 'cdrom';
+  /** A hard disk needs one; an optical drive may be empty. */
+  readonly media?: MediaSource;
+}
+
+export interface FloppyDriveConfiguration {
+  readonly media?: MediaSource;
+}
+
+/**
+ * Where a serial port's wire goes. `events` (the default) delivers output as events and takes input through
+ * `vm.serial[n].write`; the other kinds are connected on the host side and deliver events as well.
+ */
+export type SerialConfiguration =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'events' }
+  | { readonly kind: 'stdio' }
+  | { readonly kind: 'file'; readonly path: string; readonly append?: boolean }
+  /** Named pipe or Unix socket; `listen` waits for a client, otherwise the machine connects. */
+  | { readonly kind: 'pipe'; readonly path: string; readonly listen?: boolean }
+  /** TCP; `listen` binds `host` (default the loopback address), otherwise the machine connects. */
+  | { readonly kind: 'tcp'; readonly host?: string; readonly port: number; readonly listen?: boolean };
+
+export type ParallelConfiguration =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'events' }
+  | { readonly kind: 'file'; readonly path: string; readonly append?: boolean };
+
+export type BootDevice = 'floppy' | 'disk' | 'cdrom' | 'network';
+
+/** What a triple fault does: `reset` like a PC, `stop` the machine, or `pause` it with its state kept for a debugger. */
+export type TripleFaultPolicy = 'reset' | 'stop' | 'pause';
+
+/**
+ * How virtual time follows host time.
+ * - `real`: virtual time tracks host time; an idle guest sleeps.
+ * - `fast`: a fixed time per instruction, and idle time is skipped.
+ * - `fixed`: as `fast`, but idle time passes as host time is not looked at: the run is repeatable, instruction for instruction.
+ */
+export type ClockConfiguration =
+  | { readonly kind: 'real' }
+  | { readonly kind: 'fast'; readonly instructionsPerSecond?: number }
+  | { readonly kind: 'fixed'; readonly instructionsPerSecond?: number };
+
+export interface FirmwareConfiguration {
+  /** Path or bytes of the system BIOS (SeaBIOS, 128 or 256 KiB). */
+  readonly bios?: string | Uint8Array;
+  /** Path or bytes of the video BIOS (SeaVGABIOS). */
+  readonly videoBios?: string | Uint8Array;
+}
+
+export interface SmbiosConfiguration {
+  /** UUID of the machine, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`. */
+  readonly uuid?: string;
+  readonly serialNumber?: string;
+  readonly baseBoardSerialNumber?: string;
+  readonly chassisSerialNumber?: string;
+  readonly chassisAssetTag?: string;
+}
+
+export interface MachineConfiguration {
+  readonly name?: string;
+  /** Guest RAM in MiB: 1 to 3584, default 128. */
+  readonly memoryMiB?: number;
+  /** Video memory in MiB: 1, 2, 4, 8 or 16; default 4. */
+  readonly videoMemoryMiB?: number;
+  readonly ide?: readonly IdeDriveConfiguration[];
+  /** Drives A: and B:; default one empty drive. */
+  readonly floppies?: readonly FloppyDriveConfiguration[];
+  /** COM1 and COM2; default both `events`. */
+  readonly serial?: readonly SerialConfiguration[];
+  readonly parallel?: ParallelConfiguration;
+  /** Tried in this order; default floppy, cdrom, disk. */
+  readonly boot?: readonly BootDevice[];
+  readonly cpuid?: CpuidConfiguration;
+  readonly tripleFault?: TripleFaultPolicy;
+  readonly clock?: ClockConfiguration;
+  /**
+   * The real-time clock at power-on: `host` (default), or seconds since 1970-01-01T00:00:00Z as the guest shall read them.
+   */
+  readonly rtc?: 'host' | number;
+  /** Minutes added to UTC for a clock that keeps local time; default the host's zone when `rtc` is `host`. */
+  readonly rtcOffsetMinutes?: number;
+  /** CMOS RAM of an earlier run (128 or 256 bytes). */
+  readonly cmos?: Uint8Array;
+  readonly firmware?: FirmwareConfiguration;
+  readonly smbios?: SmbiosConfiguration;
+}
+
+export const MEMORY_MIB = { minimum: 1, maximum: 3584, default: 128 } as const;
+const VIDEO_MIB = [1, 2, 4, 8, 16];
+
+function fail(key: string, message: string): never {
+  throw new VirtualServerError(ErrorCode.InvalidConfiguration, `${key}: ${message}`, { subject: key });
+}
+
+function checkMedia(key: string, media: MediaSource): void {
+  if ((media.path === undefined) === (media.bytes === undefined)) fail(key, 'needs either a path or bytes');
+  if (media.path === '') fail(key, 'the path is empty');
+}
+
+/**
+ * Checks everything that can be known without opening a file.
+ * @throws VirtualServerError with code `VS_INVALID_CONFIGURATION`; `subject` names the property
+ */
+export function checkConfiguration(configuration: MachineConfiguration): void {
+  const { memoryMiB: memory, videoMemoryMiB: video, ide = [], floppies = [], serial = [] } = configuration;
+  if (
+    memory !== undefined &&
+    !(Number.isInteger(memory) && memory >= MEMORY_MIB.minimum && memory <= MEMORY_MIB.maximum)
+  )
+    fail('memoryMiB', `must be a whole number from ${MEMORY_MIB.minimum} to ${MEMORY_MIB.maximum}, found ${memory}`);
+  if (video !== undefined && !VIDEO_MIB.includes(video))
+    fail('videoMemoryMiB', `must be one of ${VIDEO_MIB.join(', ')}, found ${video}`);
+  const taken = new Set<number>();
+  ide.forEach((drive, i) => {
+    const key = `ide[${i}]`;
+    if (drive.channel !== 0 && drive.channel !== 1) fail(`${key}.channel`, 'must be 0 or 1');
+    if (drive.position !== 0 && drive.position !== 1) fail(`${key}.position`, 'must be 0 or 1');
+    if (drive.kind !== 'disk' && drive.kind !== 'cdrom') fail(`${key}.kind`, `unknown kind '${String(drive.kind)}'`);
+    const at = drive.channel * 2 + drive.position;
+    if (taken.has(at)) fail(key, `IDE location ${drive.channel}:${drive.position} is used twice`);
+    taken.add(at);
+    if (drive.media) checkMedia(`${key}.media`, drive.media);
+    else if (drive.kind === 'disk') fail(`${key}.media`, 'a hard disk needs an image');
+  });
+  if (floppies.length > 2) fail('floppies', 'at most two drives');
+  floppies.forEach((drive, i) => drive.media && checkMedia(`floppies[${i}].media`, drive.media));
+  if (serial.length > 2) fail('serial', 'at most two ports');
+  for (const device of configuration.boot ?? [])
+    if (!['floppy', 'disk', 'cdrom', 'network'].includes(device)) fail('boot', `unknown device '${String(device)}'`);
+  const rate =
+    configuration.clock && 'instructionsPerSecond' in configuration.clock
+      ? configuration.clock.instructionsPerSecond
+      : undefined;
+  if (rate !== undefined && !(rate >= 1e5 && rate <= 1e11))
+    fail('clock.instructionsPerSecond', 'must lie between 1e5 and 1e11');
+  const { cmos } = configuration;
+  if (cmos && cmos.length !== 128 && cmos.length !== 256) fail('cmos', 'must be 128 or 256 bytes');
+  const { rtc } = configuration;
+  if (typeof rtc === 'number' && !(rtc >= 0 && rtc <= 4102444799)) fail('rtc', 'must lie between 1970 and 2099');
+}
