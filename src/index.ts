@@ -13,7 +13,7 @@
  * ```
  */
 export { createMachine } from './machine/create-machine.ts';
-export { ErrorCode, VirtualServerError } from './errors.ts';
+export { ErrorCode, VirtualServerError } from './machine/errors.ts';
 export { checkConfiguration } from './machine/configuration.ts';
 export type * from './machine/api.ts';
 export type * from './machine/configuration.ts';

@@ -2,7 +2,7 @@
  * What a machine is made of, as plain data: it can be cloned to a worker, printed as JSON and built from a `.vmc`.
  * Every property has a default; an empty object is a diskless machine with 128 MiB.
  */
-import { ErrorCode, VirtualServerError } from '../errors.ts';
+import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { ErrorCode, VirtualServerError } from '../errors.ts';
+import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { MachineOptions, VirtualMachine } from './api.ts';
 
 /** Makes a machine that is turned off. Nothing is opened before `start()`. */
