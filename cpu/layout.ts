@@ -1,0 +1,181 @@
+/**
+ * The one table of linear memory: processor state, translation tables, decoded instructions, guest memory.
+ * Generated code addresses state with constants from here; TypeScript helpers see the same bytes through `CpuState`.
+ */
+
+/** Byte offsets within the state page at linear-memory address 0. Offsets below 256 fit the byte fields of a record. */
+export const STATE = {
+  /** EAX ECX EDX EBX ESP EBP ESI EDI, 4 bytes each; AL = GPR + 0, AH = GPR + 1. */
+  GPR: 0x00,
+  /** Always 0: base of an address without base register. */
+  ZERO: 0x20,
+  /** Linear address computed by an address record for the instruction record after it. */
+  ADDRESS: 0x24,
+  /** Segment order everywhere: ES CS SS DS FS GS, 4 bytes each. */
+  SEGMENT_BASE: 0x28,
+  /** Lowest and highest valid offset for reads: limit, expand-down and usability in one pair (lo > hi: no access). */
+  SEGMENT_READ_LO: 0x40,
+  SEGMENT_READ_HI: 0x58,
+  SEGMENT_WRITE_LO: 0x70,
+  SEGMENT_WRITE_HI: 0x88,
+  /** 16-bit selectors, 4 bytes apart. */
+  SEGMENT_SELECTOR: 0xa0,
+  /** Raw limit (byte granular) and attributes: bits 0-7 access byte, 12-15 G D/B L AVL. */
+  SEGMENT_LIMIT: 0xb8,
+  SEGMENT_ATTRIBUTES: 0xd0,
+
+  /** Result of the last flag-setting operation, i64: ZF = low half is 0, SF = bit 63, PF = even parity of low byte XOR byte 4. */
+  FLAG_RESULT: 0x100,
+  /** Carries of the last flag-setting operation: CF = bit 31, OF = bit 31 XOR bit 30, AF = bit 3. */
+  FLAG_CARRY: 0x108,
+  /** EFLAGS without CF PF AF ZF SF OF (those bits are 0 here); bit 1 is set. */
+  EFLAGS: 0x10c,
+  /** EIP between runs, and of the instruction a helper or a fault belongs to. */
+  EIP: 0x110,
+  /** Linear address of the page being executed, and the EIP of its first byte. */
+  CODE_PAGE: 0x114,
+  CODE_EIP: 0x118,
+  /** Instructions left; negative stops at the next taken branch or block end. */
+  BUDGET: 0x11c,
+  /** Non-zero: a slow access failed; vector, error code and flags of the fault to deliver. */
+  FAULT: 0x120,
+  FAULT_VECTOR: 0x124,
+  FAULT_ERROR: 0x128,
+  /** Why `run` left generated code. */
+  EXIT_REASON: 0x12c,
+  /** Linear-memory address of the translation tables for the current privilege. */
+  TLB_READ: 0x130,
+  TLB_WRITE: 0x134,
+  /** Tag of valid jump-cache entries: generation and mode key in one word. */
+  CODE_TAG: 0x138,
+  /** Mode key, see MODE. */
+  MODE_KEY: 0x13c,
+  /** Non-zero: x87 instructions raise #NM (CR0.EM or CR0.TS). */
+  FPU_TRAP: 0x140,
+  /** 0 MMX/SSE usable; else the vector that MMX / SSE instructions raise (6 or 7). */
+  MMX_TRAP: 0x144,
+  SSE_TRAP: 0x148,
+  CPL: 0x14c,
+  CR0: 0x150,
+  CR2: 0x154,
+  CR3: 0x158,
+  CR4: 0x15c,
+  /** DR0-DR7, 4 bytes each. */
+  DR: 0x160,
+  GDTR_BASE: 0x180,
+  GDTR_LIMIT: 0x184,
+  IDTR_BASE: 0x188,
+  IDTR_LIMIT: 0x18c,
+  LDTR_SELECTOR: 0x190,
+  LDTR_BASE: 0x194,
+  LDTR_LIMIT: 0x198,
+  LDTR_ATTRIBUTES: 0x19c,
+  TR_SELECTOR: 0x1a0,
+  TR_BASE: 0x1a4,
+  TR_LIMIT: 0x1a8,
+  TR_ATTRIBUTES: 0x1ac,
+  /** Level of the INTR pin; non-zero: interrupt pending. */
+  INTR: 0x1b0,
+  /** Where RMW slow paths keep the linear address between load and store. */
+  RMW_ADDRESS: 0x1b4,
+  SYSENTER_CS: 0x1b8,
+  SYSENTER_ESP: 0x1bc,
+  SYSENTER_EIP: 0x1c0,
+
+  /** x87: eight physical registers of 16 bytes: i64 mantissa, then u16 sign and exponent as in memory (12 bytes used + 4 spare). */
+  X87_REGISTERS: 0x200,
+  X87_CONTROL: 0x280,
+  /** Status word without TOP (bits 11-13 are 0 here). */
+  X87_STATUS: 0x284,
+  X87_TOP: 0x288,
+  /** Bit i set: physical register i is in use (not empty). */
+  X87_IN_USE: 0x28c,
+  X87_IP: 0x290,
+  X87_CS: 0x294,
+  X87_DP: 0x298,
+  X87_DS: 0x29c,
+  X87_OPCODE: 0x2a0,
+  MXCSR: 0x2a8,
+  /** XMM0-XMM7, 16 bytes each, 16-byte aligned. MMX registers live in the mantissas of X87_REGISTERS. */
+  XMM: 0x300,
+  /** Scratch space for helper functions of generated code. */
+  SCRATCH: 0x400,
+} as const;
+
+/** Bits of the mode key: what decoded records depend on besides the bytes themselves. */
+export const MODE = {
+  /** CS.D: 32-bit operands and addresses by default. */
+  CODE32: 1,
+  /** SS.B: stack operations use ESP. */
+  STACK32: 2,
+  /** DS, ES and SS have base 0, cover 4 GiB and are writable: their accesses need no base and no limit check. */
+  FLAT: 4,
+  /** CS ends inside this page: every instruction fetch is checked against the limit. */
+  CHECKED: 8,
+} as const;
+export const MODE_KEYS = 16;
+
+/** Segment numbers as encoded in ModRM and used in every segment table. */
+export const SEGMENT = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5 } as const;
+export type SegmentNumber = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** GPR numbers. */
+export const GPR = { EAX: 0, ECX: 1, EDX: 2, EBX: 3, ESP: 4, EBP: 5, ESI: 6, EDI: 7 } as const;
+
+/**
+ * A decoded instruction, 16 bytes. Memory operands are always `[base] + disp` flat linear: anything else (index,
+ * segment base or limit, 16-bit addressing) is computed by an address record in front of it, which leaves the linear
+ * address in STATE.ADDRESS and is itself named as base.
+ */
+export const RECORD = {
+  SIZE: 16,
+  /** u16: index of the handler in the interpreter's dispatch table. */
+  HANDLER: 0,
+  /** u16: page offset of the instruction << 4 | its length. */
+  PLACE: 2,
+  /** u8: state offset of the register operand (ModRM.reg or opcode bits). */
+  REG: 4,
+  /** u8: state offset of the r/m register, or of the base register of a memory operand. */
+  RM: 5,
+  /** u8: state offset of the index register | scale (0-3). Address records only. */
+  INDEX: 6,
+  /** u8: segment number * 4 of the memory operand. */
+  SEGMENT: 7,
+  /** i32: displacement; for branches the distance from the next instruction. */
+  DISP: 8,
+  /** i32: immediate; for branches within the page the linked record, 0 = not linked yet. */
+  IMM: 12,
+} as const;
+
+export const PAGE_SIZE = 4096;
+const MIB = 1 << 20;
+
+/** Fixed regions after the state page. */
+export const REGION = {
+  /** Decoder tables (written once at start-up). */
+  DECODE_TABLES: 0x10000,
+  /** Jump cache: 16 bytes an entry: linear address, tag, record, unused. */
+  JUMP_CACHE: 0x80000,
+  JUMP_CACHE_ENTRIES: 0x4000,
+  /** Block hash: physical address and mode key to record; 16 bytes an entry. */
+  BLOCK_HASH: 0x100000,
+  BLOCK_HASH_ENTRIES: 0x20000,
+  /** Translation tables: one i32 addend a page, 0xfff = slow. */
+  TLB_SUPERVISOR_READ: 4 * MIB,
+  TLB_SUPERVISOR_WRITE: 8 * MIB,
+  TLB_USER_READ: 12 * MIB,
+  TLB_USER_WRITE: 16 * MIB,
+  /** Physical page map: linear-memory offset of the page, or 1 (a value that is not page aligned) = bus. Read and write side. */
+  PHYSICAL_READ: 20 * MIB,
+  PHYSICAL_WRITE: 24 * MIB,
+  /** Ring of decoded records. */
+  RECORDS: 28 * MIB,
+  RECORDS_END: 92 * MIB,
+  /** Guest memory starts here: RAM, then video memory, then firmware images. */
+  GUEST: 92 * MIB,
+} as const;
+
+/** TLB entry of a page that must take the slow path. */
+export const TLB_SLOW = 0xfff;
+/** Physical map entry of a page the bus answers for. */
+export const PHYSICAL_BUS = 1;
