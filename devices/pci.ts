@@ -18,6 +18,13 @@ export interface RangeChange {
   readonly to: number | undefined;
 }
 
+/** A range that a function may decode and the address at which it does now (`undefined`: not decoded). */
+export interface PciRange {
+  readonly kind: 'io' | 'memory';
+  readonly region: BusRegion;
+  readonly at: number | undefined;
+}
+
 export interface PciIdentity {
   readonly vendor: number;
   readonly device: number;
@@ -80,7 +87,9 @@ export class PciFunction {
     const bar = this.bars[index];
     if (!bar || !(this.config[COMMAND]! & (bar.kind === 'io' ? 1 : 2))) return undefined;
     const at = BAR0 + 4 * index;
-    const value = (this.config[at]! | (this.config[at + 1]! << 8) | (this.config[at + 2]! << 16) | (this.config[at + 3]! << 24)) >>> 0;
+    const value =
+      (this.config[at]! | (this.config[at + 1]! << 8) | (this.config[at + 2]! << 16) | (this.config[at + 3]! << 24)) >>>
+      0;
     const address = bar.kind === 'io' ? value & 0xfffc : (value & ~0xf) >>> 0;
     return address === 0 ? undefined : address;
   }
@@ -93,7 +102,7 @@ export class PciFunction {
 
   /** Writes configuration space; returns the ranges that moved, for the host bridge to map. Subclasses extend this. */
   writeConfig(offset: number, size: AccessSize, value: number): RangeChange[] {
-    const before = this.bars.map((_, i) => this.barAddress(i));
+    const before = this.ranges();
     for (let i = 0; i < size; i++) {
       const at = (offset + i) & 0xff;
       const byte = (value >>> (8 * i)) & 0xff;
@@ -105,18 +114,24 @@ export class PciFunction {
 
   /** Back to power-on configuration; returns the ranges that are no longer decoded. Subclasses set their own defaults after it. */
   resetConfig(): RangeChange[] {
-    const before = this.bars.map((_, i) => this.barAddress(i));
+    const before = this.ranges();
     this.config.fill(0);
     this.#identify();
     return this.changesFrom(before);
   }
 
-  protected changesFrom(before: readonly (number | undefined)[]): RangeChange[] {
-    const changes: RangeChange[] = [];
-    this.bars.forEach((bar, i) => {
-      const to = this.barAddress(i);
-      if (bar && to !== before[i]) changes.push({ kind: bar.kind, region: bar.region, from: before[i], to });
+  /**
+   * Every range this function may decode, always the same regions in the same order. Subclasses whose part decodes ranges
+   * outside its base address registers (legacy IDE ports, PMBASE) extend it.
+   */
+  ranges(): PciRange[] {
+    return this.bars.flatMap((bar, i) => (bar ? [{ kind: bar.kind, region: bar.region, at: this.barAddress(i) }] : []));
+  }
+
+  protected changesFrom(before: readonly PciRange[]): RangeChange[] {
+    return this.ranges().flatMap(({ kind, region, at: to }, i) => {
+      const from = before[i]?.at;
+      return from === to ? [] : [{ kind, region, from, to }];
     });
-    return changes;
   }
 }
