@@ -66,9 +66,9 @@ export type TripleFaultPolicy = 'reset' | 'stop' | 'pause';
 
 /**
  * How virtual time follows host time.
- * - `real`: virtual time tracks host time; an idle guest sleeps.
- * - `fast`: a fixed time per instruction, and idle time is skipped.
- * - `fixed`: as `fast`, but idle time passes as host time is not looked at: the run is repeatable, instruction for instruction.
+ * - `real` (default): virtual time tracks host time; an idle guest sleeps.
+ * - `fast`: a fixed time per instruction, and idle time is skipped: as fast as the host allows, and repeatable.
+ * - `fixed`: a fixed time per instruction, never ahead of host time: a processor of a given speed; repeatable.
  */
 export type ClockConfiguration =
   | { readonly kind: 'real' }
