@@ -1,0 +1,13 @@
+/** Disk, diskette and CD images on Node. */
+export { detectImage, FLOPPY_SIZES, type ImageKind } from './detect.ts';
+export {
+  commitUndo,
+  discardUndo,
+  openDisk,
+  type OpenDisk,
+  type OpenDiskOptions,
+  type OpenOptions,
+  type WriteMode,
+} from './open-disk.ts';
+export { CD_BLOCK_SIZE, openCd, openFloppy, type OpenCd, type OpenFloppy } from './open-removable.ts';
+export { undoPathFor } from './undo.ts';

@@ -1,0 +1,214 @@
+/** Opening hard disk images for a machine. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
+import { RawImage } from '../../vhd/flat-image.ts';
+import { looksLikeVhd, OWN_CREATOR } from '../../vhd/footer.ts';
+import type { DiskImage } from '../../vhd/image.ts';
+import { openVhd } from '../../vhd/open.ts';
+import { detectImage, explainWrongKind } from './detect.ts';
+import { lockFile } from './lock-file.ts';
+import { NodeFile } from './node-file.ts';
+import { NodeParentResolver } from './node-parents.ts';
+import { commitUndoFile, discardUndoFile, openFileUndo, openMemoryUndo, undoPathFor } from './undo.ts';
+
+/**
+ * Where a guest's writes go.
+ * `auto`: an undo file, or straight into the image when this product created it.
+ * `undo-file`: a differencing disk beside the image; kept until it is committed or discarded.
+ * `undo-memory`: nowhere; lost at close.
+ * `write-through`: into the image.
+ * `read-only`: refused.
+ */
+export type WriteMode = 'auto' | 'undo-file' | 'undo-memory' | 'write-through' | 'read-only';
+
+export interface OpenOptions {
+  readonly mode?: WriteMode | undefined;
+  /** Path of the undo file; by default the image's path with `.vud` appended. */
+  readonly undoPath?: string | undefined;
+}
+
+export interface OpenDiskOptions extends OpenOptions {
+  /** Folders besides the disk's own in which parents of differencing disks are looked for. */
+  readonly parentFolders?: readonly string[] | undefined;
+  /** `raw` takes any file as plain sectors; `vhd` refuses anything else. Found out from the content by default. */
+  readonly format?: 'vhd' | 'raw' | undefined;
+}
+
+/** An open disk, as a machine's disk controller takes it, with what the host needs to know about it. */
+export interface OpenDisk extends DiskImage {
+  /** Full path of the image. */
+  readonly path: string;
+  readonly mode: Exclude<WriteMode, 'auto'>;
+  /** The undo file, in mode `undo-file`. */
+  readonly undoPath: string | undefined;
+}
+
+/**
+ * Opens a VHD (fixed, dynamic, differencing with its parents) or a raw image.
+ * Unless the mode is `write-through` the image is opened read-only and stays as it is.
+ * @throws DiskError, exit code 4: see `DiskErrorCode`.
+ */
+export function openDisk(diskPath: string, options: OpenDiskOptions = {}): OpenDisk {
+  const full = path.resolve(diskPath);
+  const probe = NodeFile.open(full, true);
+  let creator: string;
+  try {
+    checkKind(probe, options.format);
+    const image = openImage(probe, options);
+    creator = image.creator;
+    image.close();
+  } catch (error) {
+    probe.close();
+    throw error;
+  }
+  const mode = chooseMode(options.mode ?? 'auto', creator === OWN_CREATOR);
+  return openInMode(full, mode, options.undoPath, (file) => openImage(file, options));
+}
+
+/**
+ * Writes what an undo disk holds into the image for good and deletes the undo disk.
+ * @returns false when `progress` stopped it.
+ * @throws DiskError, exit code 4.
+ */
+export function commitUndo(
+  diskPath: string,
+  options: Pick<OpenDiskOptions, 'undoPath' | 'parentFolders' | 'format'> = {},
+  progress?: (done: number, total: number) => boolean,
+): boolean {
+  const full = path.resolve(diskPath);
+  const undo = path.resolve(options.undoPath ?? undoPathFor(full));
+  return commitUndoFile(full, undo, (file) => openImage(file, options), progress);
+}
+
+/**
+ * Deletes an undo disk with everything in it.
+ * @throws DiskError, exit code 4.
+ */
+export function discardUndo(diskPath: string, options: Pick<OpenDiskOptions, 'undoPath'> = {}): void {
+  discardUndoFile(path.resolve(options.undoPath ?? undoPathFor(path.resolve(diskPath))));
+}
+
+export function chooseMode(mode: WriteMode, own: boolean): Exclude<WriteMode, 'auto'> {
+  if (mode !== 'auto') return mode;
+  return own ? 'write-through' : 'undo-file';
+}
+
+/** The part that disks and diskettes share: the lock, the undo layer, closing in the right order. */
+export function openInMode(
+  full: string,
+  mode: Exclude<WriteMode, 'auto'>,
+  undoPath: string | undefined,
+  openBase: (file: NodeFile) => DiskImage,
+): OpenDisk {
+  const undo = path.resolve(undoPath ?? undoPathFor(full));
+  if (mode === 'write-through' && fs.existsSync(undo)) {
+    throw new DiskError(
+      DiskErrorCode.HasChild,
+      `there is an undo disk for it, ${undo}, which writing would make useless`,
+      {
+        fileName: full,
+        remedy: 'Commit or discard the undo disk first, or open the disk with it.',
+      },
+    );
+  }
+  const writes = mode === 'write-through';
+  if (!writes) lockFile(full, { check: true });
+  const unlock = writes ? lockFile(full) : mode === 'undo-file' ? lockFile(undo) : () => {};
+  let file: NodeFile | undefined;
+  let image: DiskImage | undefined;
+  try {
+    file = NodeFile.open(full, !writes);
+    image = openBase(file);
+    if (mode === 'undo-file') image = openFileUndo(image, full, undo);
+    else if (mode === 'undo-memory') image = openMemoryUndo(image);
+  } catch (error) {
+    if (image !== undefined) image.close();
+    else file?.close();
+    unlock();
+    throw error;
+  }
+  return new LockedDisk(image, full, mode, mode === 'undo-file' ? undo : undefined, unlock);
+}
+
+function openImage(file: NodeFile, options: OpenDiskOptions): DiskImage {
+  if (options.format === 'raw' || (options.format !== 'vhd' && !looksLikeVhd(file))) return new RawImage(file);
+  const resolver = new NodeParentResolver(options.parentFolders);
+  return openVhd(file, { resolver });
+}
+
+function checkKind(file: NodeFile, format: 'vhd' | 'raw' | undefined): void {
+  if (format !== undefined) return;
+  const kind = detectImage(file);
+  if (kind.kind !== 'vhd' && kind.kind !== 'raw-disk' && kind.kind !== 'floppy')
+    throw explainWrongKind(kind, file.name, 'hard disk');
+}
+
+class LockedDisk implements OpenDisk {
+  readonly path: string;
+  readonly mode: Exclude<WriteMode, 'auto'>;
+  readonly undoPath: string | undefined;
+  private readonly image: DiskImage;
+  private readonly unlock: () => void;
+
+  constructor(
+    image: DiskImage,
+    fullPath: string,
+    mode: Exclude<WriteMode, 'auto'>,
+    undoPath: string | undefined,
+    unlock: () => void,
+  ) {
+    this.image = image;
+    this.path = fullPath;
+    this.mode = mode;
+    this.undoPath = undoPath;
+    this.unlock = unlock;
+  }
+
+  get name(): string {
+    return this.image.name;
+  }
+  get format(): DiskImage['format'] {
+    return this.image.format;
+  }
+  get sectorCount(): number {
+    return this.image.sectorCount;
+  }
+  get readOnly(): boolean {
+    return this.image.readOnly;
+  }
+  get geometry(): DiskImage['geometry'] {
+    return this.image.geometry;
+  }
+  get identity(): Uint8Array {
+    return this.image.identity;
+  }
+  get creator(): string {
+    return this.image.creator;
+  }
+  get savedState(): boolean {
+    return this.image.savedState;
+  }
+  get problems(): readonly string[] {
+    return this.image.problems;
+  }
+  get parent(): DiskImage | undefined {
+    return this.image.parent;
+  }
+  read(lba: number, into: Uint8Array): void {
+    this.image.read(lba, into);
+  }
+  write(lba: number, from: Uint8Array): void {
+    this.image.write(lba, from);
+  }
+  flush(): void {
+    this.image.flush();
+  }
+  close(): void {
+    try {
+      this.image.close();
+    } finally {
+      this.unlock();
+    }
+  }
+}

@@ -1,0 +1,150 @@
+/** Making new VHD files. */
+import { randomUuid, vhdTime } from './bytes.ts';
+import { encodeDynamicHeader, type NewLocator } from './dynamic-header.ts';
+import { DiskError, DiskErrorCode } from './errors.ts';
+import { encodeFooter, FOOTER_SIZE, MAXIMUM_DISK_BYTES, newFooter, NO_DATA_OFFSET, VhdType } from './footer.ts';
+import { geometryForSectors, SECTOR_SIZE } from './geometry.ts';
+import type { DiskImage } from './image.ts';
+import type { RandomAccessFile } from './random-access-file.ts';
+
+export const DEFAULT_BLOCK_SIZE = 2 * 1024 * 1024;
+const TABLE_OFFSET = 1536;
+
+export interface CreateOptions {
+  /** 16 bytes; random when absent. */
+  readonly uniqueId?: Uint8Array | undefined;
+  /** Milliseconds since the Unix epoch; now when absent. */
+  readonly time?: number | undefined;
+}
+
+export interface CreateSizedOptions extends CreateOptions {
+  /** Bytes; whole sectors, at most 2040 GiB. */
+  readonly size: number;
+}
+
+export interface CreateDynamicOptions extends CreateSizedOptions {
+  /** Bytes of a block: a power of two from 4 KiB to 256 MiB, 2 MiB by default (512 KiB is the other size the products offered). */
+  readonly blockSize?: number | undefined;
+}
+
+export interface CreateDifferencingOptions extends CreateOptions {
+  readonly parent: Pick<DiskImage, 'sectorCount' | 'geometry' | 'identity'>;
+  /** Name of the parent for the header: a Windows path or a bare file name. */
+  readonly parentName: string;
+  /** When the parent file was last changed, milliseconds since the Unix epoch. */
+  readonly parentTime?: number | undefined;
+  readonly locators: readonly NewLocator[];
+  readonly blockSize?: number | undefined;
+}
+
+function checkSize(file: RandomAccessFile, size: number): void {
+  if (!Number.isInteger(size) || size < SECTOR_SIZE || size > MAXIMUM_DISK_BYTES || size % SECTOR_SIZE !== 0) {
+    throw new DiskError(DiskErrorCode.BadSize, `a disk of ${size} bytes cannot be made`, {
+      fileName: file.name,
+      remedy: `Choose a multiple of 512 bytes up to 2040 GiB.`,
+    });
+  }
+}
+
+/**
+ * Writes a fixed VHD of zeros into an empty file.
+ * @throws DiskError `disk-bad-size`, `disk-host-full`, `disk-io`.
+ */
+export function createFixed(file: RandomAccessFile, options: CreateSizedOptions): void {
+  checkSize(file, options.size);
+  const footer = newFooter({
+    diskType: VhdType.Fixed,
+    dataOffset: NO_DATA_OFFSET,
+    currentSize: options.size,
+    geometry: geometryForSectors(options.size / SECTOR_SIZE),
+    uniqueId: options.uniqueId ?? randomUuid(),
+    timeStamp: vhdTime(options.time ?? Date.now()),
+  });
+  file.truncate(options.size);
+  file.write(options.size, encodeFooter(footer));
+  file.flush();
+}
+
+/**
+ * Writes an empty dynamic VHD into an empty file.
+ * @throws DiskError `disk-bad-size`, `disk-host-full`, `disk-io`.
+ */
+export function createDynamic(file: RandomAccessFile, options: CreateDynamicOptions): void {
+  checkSize(file, options.size);
+  writeSparse(file, {
+    diskType: VhdType.Dynamic,
+    size: options.size,
+    geometry: geometryForSectors(options.size / SECTOR_SIZE),
+    options,
+    parent: {},
+  });
+}
+
+/**
+ * Writes an empty differencing VHD into an empty file: it reads as its parent until it is written.
+ * @throws DiskError `disk-bad-size`, `disk-host-full`, `disk-io`.
+ */
+export function createDifferencing(file: RandomAccessFile, options: CreateDifferencingOptions): void {
+  const size = options.parent.sectorCount * SECTOR_SIZE;
+  checkSize(file, size);
+  writeSparse(file, {
+    diskType: VhdType.Differencing,
+    size,
+    geometry: options.parent.geometry,
+    options,
+    parent: {
+      parentId: options.parent.identity,
+      parentName: options.parentName,
+      parentTimeStamp: options.parentTime === undefined ? 0 : vhdTime(options.parentTime),
+      locators: options.locators,
+    },
+  });
+}
+
+function writeSparse(
+  file: RandomAccessFile,
+  plan: {
+    diskType: VhdType;
+    size: number;
+    geometry: DiskImage['geometry'];
+    options: CreateOptions & { blockSize?: number | undefined };
+    parent: { parentId?: Uint8Array; parentName?: string; parentTimeStamp?: number; locators?: readonly NewLocator[] };
+  },
+): void {
+  const blockSize = plan.options.blockSize ?? DEFAULT_BLOCK_SIZE;
+  if (blockSize < 4096 || blockSize > 256 * 1024 * 1024 || (blockSize & (blockSize - 1)) !== 0) {
+    throw new DiskError(DiskErrorCode.BadSize, `a block size of ${blockSize} bytes is not possible`, {
+      fileName: file.name,
+    });
+  }
+  const maxTableEntries = Math.ceil(plan.size / blockSize);
+  const tableBytes = Math.ceil((maxTableEntries * 4) / SECTOR_SIZE) * SECTOR_SIZE;
+  const header = encodeDynamicHeader(
+    { tableOffset: TABLE_OFFSET, maxTableEntries, blockSize, ...plan.parent },
+    TABLE_OFFSET + tableBytes,
+  );
+  const footer = encodeFooter(
+    newFooter({
+      diskType: plan.diskType,
+      dataOffset: FOOTER_SIZE,
+      currentSize: plan.size,
+      geometry: plan.geometry,
+      uniqueId: plan.options.uniqueId ?? randomUuid(),
+      timeStamp: vhdTime(plan.options.time ?? Date.now()),
+    }),
+  );
+  file.write(FOOTER_SIZE, header.bytes);
+  const unallocated = new Uint8Array(Math.min(tableBytes, 65536)).fill(0xff);
+  for (let done = 0; done < tableBytes; done += unallocated.length) {
+    file.write(TABLE_OFFSET + done, unallocated.subarray(0, Math.min(unallocated.length, tableBytes - done)));
+  }
+  let end = TABLE_OFFSET + tableBytes;
+  for (const { offset, bytes } of header.data) {
+    file.write(offset, bytes);
+    end = offset + bytes.length;
+  }
+  // The footers come last: a file that was not finished is not taken for a disk.
+  file.write(end, footer);
+  file.write(0, footer);
+  file.flush();
+}

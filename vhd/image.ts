@@ -1,0 +1,56 @@
+import { DiskError, DiskErrorCode } from './errors.ts';
+import { SECTOR_SIZE, type DiskGeometry } from './geometry.ts';
+
+export type ImageFormat = 'raw' | 'fixed' | 'dynamic' | 'differencing';
+
+/**
+ * A disk as a machine sees it: sectors of 512 bytes. Also what a differencing disk needs of its parent.
+ */
+export interface DiskImage {
+  /** Name of the file, for messages. */
+  readonly name: string;
+  readonly format: ImageFormat;
+  readonly sectorCount: number;
+  readonly readOnly: boolean;
+  /** What the image states, or what the VHD algorithm gives where it states nothing possible. */
+  readonly geometry: DiskGeometry;
+  /** 16 bytes by which a child knows its parent: the unique id of a VHD, a fingerprint of a raw image. */
+  readonly identity: Uint8Array;
+  /** Four characters of a VHD's creator application; empty for raw images. */
+  readonly creator: string;
+  /** The disk belongs to a machine in saved state. */
+  readonly savedState: boolean;
+  /** What is wrong with the image though it can be read, one sentence each; its parents' problems included. */
+  readonly problems: readonly string[];
+  readonly parent?: DiskImage | undefined;
+  /**
+   * Reads `into.length / 512` sectors from `lba` on.
+   * @throws DiskError `disk-out-of-range`, `disk-truncated`, `disk-block-table`, `disk-io`.
+   */
+  read(lba: number, into: Uint8Array): void;
+  /**
+   * Writes `from.length / 512` sectors from `lba` on. They are durable after the next `flush`.
+   * @throws DiskError `disk-out-of-range`, `disk-read-only`, `disk-host-full`, `disk-io`.
+   */
+  write(lba: number, from: Uint8Array): void;
+  /** Returns when every sector written before survives a crash of the host. */
+  flush(): void;
+  /** Flushes and closes the image and its parents. A second call does nothing. */
+  close(): void;
+}
+
+/** @throws DiskError `disk-out-of-range` when the request is not whole sectors inside the disk. */
+export function checkRange(image: Pick<DiskImage, 'name' | 'sectorCount'>, lba: number, buffer: Uint8Array): void {
+  const sectors = buffer.length / SECTOR_SIZE;
+  if (!Number.isInteger(lba) || lba < 0 || !Number.isInteger(sectors) || lba + sectors > image.sectorCount) {
+    const problem = `${buffer.length} bytes at sector ${lba} lie outside the disk of ${image.sectorCount} sectors`;
+    throw new DiskError(DiskErrorCode.OutOfRange, problem, { fileName: image.name });
+  }
+}
+
+/** @throws DiskError `disk-read-only`. */
+export function checkWritable(image: Pick<DiskImage, 'name' | 'readOnly'>): void {
+  if (image.readOnly) {
+    throw new DiskError(DiskErrorCode.ReadOnly, 'the image is open read-only', { fileName: image.name });
+  }
+}

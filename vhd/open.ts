@@ -1,0 +1,83 @@
+/** Opening VHD files and chains of them. */
+import { equalBytes, formatUuid } from './bytes.ts';
+import { readDynamicHeader } from './dynamic-header.ts';
+import { DiskError, DiskErrorCode } from './errors.ts';
+import { FixedImage } from './flat-image.ts';
+import { locateFooter, VhdType, type LocatedFooter } from './footer.ts';
+import { SECTOR_SIZE } from './geometry.ts';
+import type { DiskImage } from './image.ts';
+import { openParent, type ParentResolver } from './parents.ts';
+import type { RandomAccessFile } from './random-access-file.ts';
+import { SparseImage } from './sparse-image.ts';
+
+export interface OpenVhdOptions {
+  /** Where the parents of differencing disks may be; without it such disks are refused. */
+  readonly resolver?: ParentResolver | undefined;
+  /**
+   * The disk below a differencing file, already open; its identity must be the recorded one. The resolver is then not asked.
+   * On success it belongs to the image, which closes it.
+   */
+  readonly parent?: DiskImage | undefined;
+}
+
+/**
+ * Opens a fixed, dynamic or differencing VHD. On success the file belongs to the image, which closes it; on failure it stays open
+ * and the parents that were opened on the way are closed.
+ * @throws DiskError as `locateFooter`, `readDynamicHeader`, `openParent`; `disk-chain-loop`; `disk-parent-mismatch`.
+ */
+export function openVhd(file: RandomAccessFile, options: OpenVhdOptions = {}): DiskImage {
+  // From the top of the chain down, without recursion: a chain may have any depth.
+  const opened: { file: RandomAccessFile; located: LocatedFooter }[] = [];
+  let base: DiskImage | undefined;
+  try {
+    let next: RandomAccessFile = file;
+    for (;;) {
+      const located = locateFooter(next);
+      const loop = opened.find((link) => equalBytes(link.located.footer.uniqueId, located.footer.uniqueId));
+      opened.push({ file: next, located });
+      if (loop !== undefined) {
+        throw new DiskError(DiskErrorCode.ChainLoop, `the chain of parents comes back to ${loop.file.name}`, {
+          fileName: file.name,
+          remedy: 'The unique ids or parent paths of these files were changed; restore them from a copy.',
+        });
+      }
+      if (located.footer.diskType !== VhdType.Differencing) break;
+      if (opened.length === 1 && options.parent !== undefined) {
+        base = options.parent;
+        break;
+      }
+      const { dataOffset, currentSize } = located.footer;
+      next = openParent(readDynamicHeader(next, dataOffset, currentSize), next.name, options.resolver);
+    }
+    for (let i = opened.length - 1; i >= 0; i--) base = openLink(opened[i].file, opened[i].located, base);
+    return base!;
+  } catch (error) {
+    for (const link of opened.slice(1)) link.file.close();
+    throw error;
+  }
+}
+
+function openLink(file: RandomAccessFile, located: LocatedFooter, parent: DiskImage | undefined): DiskImage {
+  const { footer } = located;
+  if (footer.diskType === VhdType.Fixed) return new FixedImage(file, located);
+  const header = readDynamicHeader(file, footer.dataOffset, footer.currentSize);
+  if (footer.diskType === VhdType.Dynamic || parent === undefined) return new SparseImage(file, located, header);
+  if (!equalBytes(parent.identity, header.parentId)) {
+    throw new DiskError(
+      DiskErrorCode.ParentMismatch,
+      `its parent has the id ${formatUuid(header.parentId)}, but ${parent.name} has ${formatUuid(parent.identity)}`,
+      { fileName: file.name, remedy: 'The parent was replaced or changed; put the original parent back.' },
+    );
+  }
+  if (parent.sectorCount !== footer.currentSize / SECTOR_SIZE) {
+    throw new DiskError(
+      DiskErrorCode.ParentMismatch,
+      `it has ${footer.currentSize / SECTOR_SIZE} sectors, but its parent ${parent.name} has ${parent.sectorCount}`,
+      {
+        fileName: file.name,
+        remedy: 'The parent was resized after this disk was made; restore the parent from a copy.',
+      },
+    );
+  }
+  return new SparseImage(file, located, header, parent);
+}
