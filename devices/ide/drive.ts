@@ -87,8 +87,11 @@ export abstract class IdeDrive implements Device {
   phase: Phase = Phase.Idle;
 
   protected readonly buffer = new Uint8Array(BUFFER_BYTES + SLACK);
+  /** Next byte that moves between host and buffer, and the end of the present block. */
   position = 0;
   limit = 0;
+  /** Bytes of the buffer that hold data, where that is more than the present block. */
+  filled = 0;
 
   protected constructor(host: DeviceHost, name: string) {
     this.host = host;
@@ -111,13 +114,14 @@ export abstract class IdeDrive implements Device {
     { name: 'phase', type: 'u8' },
     { name: 'position', type: 'u32' },
     { name: 'limit', type: 'u32' },
+    { name: 'filled', type: 'u32' },
     { name: 'held', type: { buffer: BUFFER_BYTES } },
     { name: 'deadline', type: { optional: 'f64' } },
   ];
 
   /** The part of the buffer in use, as saved. */
   get held(): Uint8Array {
-    return this.buffer.subarray(0, this.limit);
+    return this.buffer.subarray(0, Math.min(BUFFER_BYTES, Math.max(this.limit, this.filled)));
   }
 
   set held(bytes: Uint8Array) {
@@ -135,6 +139,7 @@ export abstract class IdeDrive implements Device {
 
   /** After loading: keeps indices inside the buffer whatever the saved state said, and drives the cable. */
   protected restored(): void {
+    this.filled = Math.min(this.filled, BUFFER_BYTES);
     this.limit = Math.min(this.limit, BUFFER_BYTES);
     this.position = Math.min(this.position, this.limit);
     this.#cable?.interruptChanged();
@@ -303,6 +308,7 @@ export abstract class IdeDrive implements Device {
     this.status = Status.BSY;
     this.position = 0;
     this.limit = 0;
+    this.filled = 0;
     this.resetSettings(hard);
   }
 
@@ -357,20 +363,22 @@ export abstract class IdeDrive implements Device {
     this.busy(Phase.NextBlock, BLOCK_DELAY + bytes * NANOSECONDS_PER_BYTE);
   }
 
-  /** Offers `buffer[position .. limit]` to the host. */
-  protected offer(position: number, limit: number): void {
+  /** Offers `buffer[position .. limit]` to the host, with more behind it up to `filled`. */
+  protected offer(position: number, limit: number, filled: number = limit): void {
     this.phase = Phase.DataIn;
     this.position = position;
     this.limit = limit;
+    this.filled = filled;
     this.status = Status.DRDY | Status.DSC | Status.DRQ;
     this.raise();
   }
 
-  /** Asks the host for `length` bytes. */
-  protected demand(length: number, interrupt: boolean): void {
+  /** Asks the host for `length` bytes, which go into the buffer at `position`. */
+  protected demand(length: number, interrupt: boolean, position = 0): void {
     this.phase = Phase.DataOut;
-    this.position = 0;
-    this.limit = length;
+    this.position = position;
+    this.limit = position + length;
+    this.filled = 0;
     this.status = Status.DRDY | Status.DSC | Status.DRQ;
     if (interrupt) this.raise();
   }
@@ -379,6 +387,7 @@ export abstract class IdeDrive implements Device {
     this.phase = Phase.Dma;
     this.position = 0;
     this.limit = 0;
+    this.filled = 0;
     this.status = Status.DRDY | Status.DSC | Status.DRQ;
     this.#cable?.dmaRequested();
   }

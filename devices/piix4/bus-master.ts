@@ -45,6 +45,8 @@ export class BusMasterChannel implements DmaEngine {
   address = 0;
   left = 0;
   last = false;
+  /** Level of the channel's interrupt line. */
+  line = false;
   readonly fields: readonly Field[] = [
     { name: 'command', type: 'u8' },
     { name: 'status', type: 'u8' },
@@ -53,6 +55,7 @@ export class BusMasterChannel implements DmaEngine {
     { name: 'address', type: 'u32' },
     { name: 'left', type: 'u32' },
     { name: 'last', type: 'bool' },
+    { name: 'line', type: 'bool' },
     { name: 'deadline', type: { optional: 'f64' } },
   ];
   readonly #hooks: BusMasterHooks;
@@ -87,9 +90,10 @@ export class BusMasterChannel implements DmaEngine {
     this.#rewind();
   }
 
-  /** The channel's interrupt line rose. */
-  interrupted(): void {
-    this.status |= INTERRUPT;
+  /** Follows the channel's interrupt line, whose rising edge is latched in the status. */
+  setInterruptLine(high: boolean): void {
+    if (high && !this.line) this.status |= INTERRUPT;
+    this.line = high;
   }
 
   /** Starts the transfer, a moment later, once the engine runs and the drive asks in the same direction. */
@@ -107,6 +111,7 @@ export class BusMasterChannel implements DmaEngine {
   }
 
   #transfer(): void {
+    this.#alarm.cancel();
     this.#ready()?.transferDma(this);
     this.schedule();
   }

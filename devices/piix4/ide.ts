@@ -61,12 +61,10 @@ export class Piix4Ide extends PciFunction implements Device {
         drive: () => result.selected,
       });
       masters.push(master);
-      let level = false;
       const result = new IdeChannel(name, {
         irq: {
           set: (high) => {
-            if (high && !level) master.interrupted();
-            level = high;
+            master.setInterruptLine(high);
             options.irq[index].set(high);
           },
         },
@@ -109,7 +107,10 @@ export class Piix4Ide extends PciFunction implements Device {
     return index === 0 ? this.primary : this.secondary;
   }
 
-  /** Everything with a state of its own behind this function, in the order to reset and save: channels, then drives. */
+  /**
+   * Everything with a state of its own behind this function: channels and drives. Load these before the function itself,
+   * and the interrupt controllers after all: a half-loaded channel may move its interrupt line.
+   */
   devices(): Device[] {
     const drives: (IdeDrive | undefined)[] = [0, 1].flatMap((c) => {
       const channel = this.channel(c as 0 | 1);
