@@ -132,7 +132,7 @@ export class I440bx extends PciFunction implements Device {
     const pam0 = this.config[PAM0]!;
     const smram = this.config[SMRAM]!;
     const locked = smram & SMRAM_LOCK;
-    this.writable[SMRAM] = locked ? SMRAM_ENABLE | 0x20 : 0x78;
+    this.writable[SMRAM] = locked ? 0x20 : 0x78;
     this.writable[ESMRAMC] = locked ? 0 : 0x87;
     this.clearable[ESMRAMC] = 0x40;
     const changes = super.writeConfig(offset, size, value);

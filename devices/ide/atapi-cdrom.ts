@@ -23,7 +23,6 @@ export const PACKET_BYTES = 12;
 const USER_DATA = 0x10;
 /** Blocks fetched ahead of PIO phases. */
 const READ_AHEAD = 32;
-const CHECK = 0x01;
 
 /** Media class events of GET EVENT STATUS NOTIFICATION. */
 export const MediaEvent = { None: 0, EjectRequest: 1, NewMedia: 2, Removal: 3 } as const;
@@ -309,7 +308,6 @@ export class AtapiCdrom extends IdeDrive {
     this.outLeft = 0;
     this.count = Reason.Status;
     this.fail((sense.key << 4) | (sense.key === Sense.InvalidCommand.key ? ErrorBit.ABRT : 0));
-    this.status |= CHECK;
   }
 
   /** Answers with `bytes`, cut to the allocation length. */
