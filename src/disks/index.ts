@@ -1,4 +1,5 @@
 /** Disk, diskette and CD images on Node. */
+export { findVmcInFolder } from './machine-folder.ts';
 export { detectImage, FLOPPY_SIZES, type ImageKind } from './detect.ts';
 export {
   commitUndo,
