@@ -1,0 +1,5 @@
+/** Helpers of the x87 instructions that are rare or long. */
+import type { Helper } from '../helpers.ts';
+import { environmentHelpers } from './environment.ts';
+
+export const x87Helpers: Record<string, Helper> = { ...environmentHelpers };

@@ -1,0 +1,23 @@
+/** The x87 FPU as functions of a WebAssembly module. */
+import type { FunctionRef, ModuleBuilder } from '../emitter/index.ts';
+import { defineArithmetic } from './arithmetic.ts';
+import { defineCompare, defineExamine } from './compare.ts';
+import { defineConversions } from './conversions.ts';
+import { defineRound, defineSignal } from './rounding.ts';
+import { defineSpecials } from './specials.ts';
+import { defineStack } from './stack.ts';
+
+/**
+ * Defines the FPU's functions over the processor state at the start of the module's memory, and returns by name those that
+ * instruction semantics call (`InstructionContext.fn`).
+ */
+export function defineX87(m: ModuleBuilder): Record<string, FunctionRef & { result: 'i32' }> {
+  const signal = defineSignal(m);
+  const round = defineRound(m, signal);
+  const specials = defineSpecials(m, signal);
+  const arithmetic = defineArithmetic(m, signal, round, specials);
+  const conversions = defineConversions(m, signal, specials);
+  const compare = defineCompare(m, signal);
+  const examine = defineExamine(m);
+  return defineStack(m, { signal, specials, arithmetic, conversions, compare, examine });
+}
