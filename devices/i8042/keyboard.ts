@@ -182,10 +182,7 @@ export class Keyboard implements Device, Ps2Device {
     const shifted = left || right;
     const navigation = NAVIGATION.has(key.code);
     if ((navigation && !(this.leds & LED_NUM_LOCK) && shifted) || (key.code === 'NumpadDivide' && shifted))
-      return [
-        ...(left ? this.#code(0x12, true, !released) : []),
-        ...(right ? this.#code(0x59, true, !released) : []),
-      ];
+      return [...(left ? this.#code(0x12, true, !released) : []), ...(right ? this.#code(0x59, true, !released) : [])];
     if (navigation && this.leds & LED_NUM_LOCK && !shifted) return this.#code(0x12, true, released);
     return [];
   }
@@ -222,7 +219,8 @@ export class Keyboard implements Device, Ps2Device {
 
   /** Pause sends make and release together; with Ctrl it is Break. */
   #pause(): number[] {
-    if (this.#isDown('ControlLeft', 'ControlRight')) return [...this.#code(0x7e, true, false), ...this.#code(0x7e, true, true)];
+    if (this.#isDown('ControlLeft', 'ControlRight'))
+      return [...this.#code(0x7e, true, false), ...this.#code(0x7e, true, true)];
     const one = (released: boolean): number[] => [
       0xe1,
       ...this.#code(0x14, false, released),

@@ -38,7 +38,16 @@ const MODE_DECREMENT = 0x20;
 const COMMAND_DISABLE = 0x04;
 const COMMAND_MEMORY = 0x01;
 
-const PAGE_CHANNEL: Readonly<Record<number, number>> = { 0x7: 0, 0x3: 1, 0x1: 2, 0x2: 3, 0xf: 4, 0xb: 5, 0x9: 6, 0xa: 7 };
+const PAGE_CHANNEL: Readonly<Record<number, number>> = {
+  0x7: 0,
+  0x3: 1,
+  0x1: 2,
+  0x2: 3,
+  0xf: 4,
+  0xb: 5,
+  0x9: 6,
+  0xa: 7,
+};
 const NONE: DmaResult = { done: 0, terminalCount: false };
 
 class Channel {
@@ -140,7 +149,8 @@ export class I8237Pair implements Device {
   reset(cause: ResetCause): void {
     for (const controller of this.controllers) {
       controller.clear();
-      if (cause === ResetCause.PowerOn) for (const channel of controller.channels) Object.assign(channel, new Channel());
+      if (cause === ResetCause.PowerOn)
+        for (const channel of controller.channels) Object.assign(channel, new Channel());
     }
     this.pageRegisters.fill(0);
   }

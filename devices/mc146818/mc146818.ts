@@ -237,8 +237,7 @@ export class Mc146818 implements Device {
     // While IRQF is set no further interrupt can come, so nothing needs to be timed until register C is read.
     if (!(this.bytes[Register.C]! & IRQF)) {
       const period = this.#period;
-      if (b & PIE && period)
-        deadline = this.phase + (Math.floor((this.synced - this.phase) / period) + 1) * period;
+      if (b & PIE && period) deadline = this.phase + (Math.floor((this.synced - this.phase) / period) + 1) * period;
       if (b & (AIE | UIE) && this.#updating) deadline = Math.min(deadline, this.phase + SECOND);
     }
     if (deadline === Infinity) this.#alarm.cancel();

@@ -210,8 +210,7 @@ export class Ns16550 implements Device {
 
   /** Drives the modem's inputs (carrier, ring...). */
   set modemStatus(status: ModemStatus) {
-    this.pins =
-      (status.cts ? CTS : 0) | (status.dsr ? DSR : 0) | (status.ri ? RI : 0) | (status.dcd ? DCD : 0);
+    this.pins = (status.cts ? CTS : 0) | (status.dsr ? DSR : 0) | (status.ri ? RI : 0) | (status.dcd ? DCD : 0);
     if (!(this.mcr & MCR_LOOP)) this.#setModem(this.pins);
   }
 
