@@ -128,6 +128,7 @@ export class SparseImage implements DiskImage {
   write(lba: number, from: Uint8Array): void {
     checkRange(this, lba, from);
     checkWritable(this);
+    this.repairFooters();
     this.eachBlock(lba, from, (block, first, count, part) => {
       if (this.table[block] === UNALLOCATED) {
         // Without a parent an absent block reads as zeros already.
@@ -140,9 +141,9 @@ export class SparseImage implements DiskImage {
       if (!bitmap.full) {
         for (let sector = first; sector < first + count; sector++) bitmap.bits[sector >> 3] |= 0x80 >> (sector & 7);
         bitmap.full = count === this.blockSize / SECTOR_SIZE || bitmap.bits.every((byte) => byte === 0xff);
-        this.dirtyBitmaps.add(block);
+        if (!this.pendingBlocks.has(block)) this.dirtyBitmaps.add(block);
       }
-      if (this.pendingBlocks.size + this.dirtyBitmaps.size >= MAXIMUM_PENDING_BLOCKS * 2) this.flush();
+      if (this.pendingBlocks.size + this.dirtyBitmaps.size >= MAXIMUM_PENDING_BLOCKS) this.flush();
     });
   }
 
@@ -233,7 +234,6 @@ export class SparseImage implements DiskImage {
 
   /** Gives `block` space at the end of the file. The table entry stays in memory until `flush`. */
   private allocate(block: number): void {
-    this.repairFooters();
     const start = this.end;
     const newEnd = start + this.bitmapSize + this.blockSize;
     if (start / SECTOR_SIZE >= UNALLOCATED) {
@@ -267,7 +267,7 @@ export class SparseImage implements DiskImage {
     }
   }
 
-  /** Writes a footer that was found missing or damaged when the file was opened, before the first block is added. */
+  /** Writes a footer that was found missing or damaged when the file was opened, before anything else is written. */
   private repairFooters(): void {
     if (!this.footerNeedsWriting && !this.copyNeedsWriting) return;
     if (this.footerNeedsWriting) this.file.write(this.end, this.footerBytes);
