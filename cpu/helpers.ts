@@ -3,6 +3,7 @@
  * A helper sees a decoded record and a `Core`; both tiers call the same one.
  */
 import type { ProcessorBus } from './processor.ts';
+import type { CpuidTable } from './system/cpuid.ts';
 import type { CpuState } from './state.ts';
 
 /**
@@ -34,6 +35,8 @@ export interface Core {
   readonly state: CpuState;
   readonly memory: LinearMemory;
   readonly bus: ProcessorBus;
+  /** What CPUID answers; also names the features the processor has. */
+  readonly cpuid: CpuidTable;
   /** EIP of the byte after the present instruction (the instruction's own EIP is `state.eip`). */
   nextEip: number;
 
@@ -49,6 +52,10 @@ export interface Core {
   halt(): void;
   /** The next instruction runs before interrupts are recognised (STI, MOV SS, POP SS). */
   shadowInterrupts(): void;
+  /** A #DB trap is due when this instruction is complete; DR6 holds its causes already. */
+  debugTrap(): void;
+  /** IRET ends the blocking of further NMIs. */
+  unblockNmi(): void;
   /** Instructions executed since creation, for logs and time stamps. */
   readonly executed: number;
 }
@@ -63,6 +70,8 @@ export type HelperResult = void | 'jump';
 export interface DecodedOperands {
   /** Operand size of the instruction: 2 or 4. */
   readonly operandSize: 2 | 4;
+  /** Width of the form in bytes: 1 for byte forms, else the operand size. */
+  readonly width: 1 | 2 | 4;
   /** Address size: 2 or 4. */
   readonly addressSize: 2 | 4;
   /** True if the r/m operand is in memory. */

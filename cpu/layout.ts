@@ -46,6 +46,8 @@ export const STATE = {
   /** Linear-memory address of the translation tables for the current privilege. */
   TLB_READ: 0x130,
   TLB_WRITE: 0x134,
+  /** Fetch table for the current privilege (never the all-slow one). */
+  TLB_FETCH: 0x1d4,
   /** Tag of valid jump-cache entries: generation and mode key in one word. */
   CODE_TAG: 0x138,
   /** Mode key, see MODE. */
@@ -81,6 +83,8 @@ export const STATE = {
   SYSENTER_CS: 0x1b8,
   SYSENTER_ESP: 0x1bc,
   SYSENTER_EIP: 0x1c0,
+  /** i64 added to the bus's time stamp by RDTSC: what the guest wrote to the TSC. */
+  TSC_OFFSET: 0x1e0,
 
   /** x87: eight physical registers of 16 bytes: i64 mantissa, then u16 sign and exponent as in memory (12 bytes used + 4 spare). */
   X87_REGISTERS: 0x200,
@@ -100,6 +104,22 @@ export const STATE = {
   XMM: 0x300,
   /** Scratch space for helper functions of generated code. */
   SCRATCH: 0x400,
+  /** Mask of the stack pointer: 0xffff or 0xffffffff by SS.B. */
+  STACK_MASK: 0x1c4,
+  /** Bump pointer of the record ring. */
+  NEXT_RECORD: 0x1c8,
+  /** Host (linear-memory) address of the page a read-modify-write goes to, 0 = through the slow path. */
+  RMW_HOST: 0x1cc,
+  /** Counts how often the record ring was emptied. */
+  RECORD_EPOCH: 0x1d8,
+  /** Set by the decoder: bytes the last instruction took. */
+  DECODED_LENGTH: 0x1d0,
+  /** Operands of more than 4 bytes on their way through a slow access (64 bytes). */
+  TRANSFER: 0x7c0,
+  /** Instruction bytes gathered for an instruction that cannot be decoded in place (32 bytes). */
+  FETCH_WINDOW: 0x800,
+  /** Records of the one instruction decoded from the window: address, operation, end. */
+  WINDOW_RECORDS: 0x840,
 } as const;
 
 /** Bits of the mode key: what decoded records depend on besides the bytes themselves. */
@@ -154,25 +174,52 @@ const MIB = 1 << 20;
 export const REGION = {
   /** Decoder tables (written once at start-up). */
   DECODE_TABLES: 0x10000,
+  DECODE_TABLES_END: 0x80000,
   /** Jump cache: 16 bytes an entry: linear address, tag, record, unused. */
   JUMP_CACHE: 0x80000,
   JUMP_CACHE_ENTRIES: 0x4000,
-  /** Block hash: physical address and mode key to record; 16 bytes an entry. */
+  /** Block hash: host address of the first byte, mode key + 1, record, unused; 16 bytes an entry. */
   BLOCK_HASH: 0x100000,
   BLOCK_HASH_ENTRIES: 0x20000,
-  /** Translation tables: one i32 addend a page, 0xfff = slow. */
+  /** Translation tables: one i32 addend a page, TLB_SLOW = slow. Supervisor and user privilege. */
   TLB_SUPERVISOR_READ: 4 * MIB,
   TLB_SUPERVISOR_WRITE: 8 * MIB,
   TLB_USER_READ: 12 * MIB,
   TLB_USER_WRITE: 16 * MIB,
-  /** Physical page map: linear-memory offset of the page, or 1 (a value that is not page aligned) = bus. Read and write side. */
-  PHYSICAL_READ: 20 * MIB,
-  PHYSICAL_WRITE: 24 * MIB,
-  /** Ring of decoded records. */
-  RECORDS: 28 * MIB,
-  RECORDS_END: 92 * MIB,
+  /** All entries slow: in force while alignment checks or data breakpoints watch every access. */
+  TLB_ALL_SLOW: 20 * MIB,
+  /** Physical page map: linear-memory offset of the page, or PHYSICAL_BUS. Read and write side. */
+  PHYSICAL_READ: 24 * MIB,
+  PHYSICAL_WRITE: 28 * MIB,
+  /** One i32 for each page of linear memory: address of its code-page descriptor, 0 = holds no decoded code. */
+  CODE_PAGES: 32 * MIB,
+  /** Ring of decoded records, block headers and code-page descriptors. */
+  RECORDS: 36 * MIB,
+  RECORDS_END: 100 * MIB,
   /** Guest memory starts here: RAM, then video memory, then firmware images. */
-  GUEST: 92 * MIB,
+  GUEST: 100 * MIB,
+} as const;
+
+/** Header in front of a block's records, 16 bytes. */
+export const BLOCK = {
+  SIZE: 16,
+  /** Next block of the same page, 0 = last. */
+  NEXT: 0,
+  /** u16 page offset of the first byte, u16 page offset after the last byte. */
+  START: 4,
+  END: 6,
+  /** Number of records. */
+  COUNT: 8,
+  KEY: 12,
+} as const;
+
+/** Descriptor of a page that holds decoded code, 16 bytes. */
+export const CODE_PAGE = {
+  SIZE: 16,
+  FIRST_BLOCK: 0,
+  /** Bit i: some block covers a byte of the 64-byte chunk i; two words. */
+  CHUNKS_LO: 4,
+  CHUNKS_HI: 8,
 } as const;
 
 /** TLB entry of a page that must take the slow path. */

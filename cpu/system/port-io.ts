@@ -1,0 +1,98 @@
+/** IN, OUT, INS, OUTS (Intel SDM volume 1, chapter 19; volume 2): permission, I/O breakpoints, interruptible repetition. */
+import { dataBreakpoint } from '../debug/index.ts';
+import type { Core, DecodedOperands, Helper } from '../helpers.ts';
+import { GPR, SEGMENT, STATE } from '../layout.ts';
+import { readWidth, readAddress, writeAddress, writeWidth } from '../segmentation/access.ts';
+import { CpuFault, EFLAGS, VECTOR } from '../state.ts';
+import { ioPermitted } from '../tasks/tss.ts';
+import { readGpr, readIndex, resume, writeGpr, writeIndex } from './resume.ts';
+
+type Size = 1 | 2 | 4;
+
+/** Iterations of a repeated form before interrupts get their turn. */
+const CHUNK = 1024;
+
+/** @throws CpuFault #GP(0) unless IOPL or the I/O permission bit map of the task allow the ports */
+function requirePort(core: Core, port: number, size: Size): void {
+  const { state } = core;
+  if (!state.protectedMode || (!state.virtual8086 && state.cpl <= state.iopl)) return;
+  if (!ioPermitted(core, port, size)) throw new CpuFault(VECTOR.GP, 0);
+}
+
+function watch(core: Core, port: number, size: Size): void {
+  if (dataBreakpoint(core, port, size, 'io')) core.debugTrap();
+}
+
+function input(core: Core, port: number, width: Size): 'jump' {
+  requirePort(core, port, width);
+  writeGpr(core, GPR.EAX, width, core.bus.readPort(port, width));
+  watch(core, port, width);
+  return resume(core);
+}
+
+function output(core: Core, port: number, width: Size): 'jump' {
+  requirePort(core, port, width);
+  core.bus.writePort(port, width, readGpr(core, GPR.EAX, width) >>> 0);
+  watch(core, port, width);
+  return resume(core);
+}
+
+/** One element of INS: nothing is read from the port before the destination is known to accept it. */
+function insertElement(core: Core, op: DecodedOperands, port: number): void {
+  const { width, addressSize } = op;
+  const offset = readIndex(core, GPR.EDI, addressSize);
+  const address = writeAddress(core, SEGMENT.ES, offset, width);
+  core.memory.probeWrite(address, width);
+  writeWidth(core, address, width, core.bus.readPort(port, width));
+  writeIndex(core, GPR.EDI, addressSize, offset + step(core, width));
+}
+
+function outputElement(core: Core, op: DecodedOperands, port: number): void {
+  const { width, addressSize } = op;
+  const offset = readIndex(core, GPR.ESI, addressSize);
+  const value = readWidth(core, readAddress(core, op.segment, offset, width), width);
+  core.bus.writePort(port, width, value >>> 0);
+  writeIndex(core, GPR.ESI, addressSize, offset + step(core, width));
+}
+
+function step(core: Core, width: Size): number {
+  return core.state.get(STATE.EFLAGS) & EFLAGS.DF ? -width : width;
+}
+
+/** Registers are up to date after every element, so that a fault or a pause leaves an instruction that can go on. */
+const stringIo =
+  (element: (core: Core, op: DecodedOperands, port: number) => void): Helper =>
+  (core, op) => {
+    const { state } = core;
+    const { addressSize, width } = op;
+    const port = state.reg16(GPR.EDX);
+    if (op.rep === 0) {
+      requirePort(core, port, width);
+      element(core, op, port);
+      watch(core, port, width);
+      return resume(core);
+    }
+    let count = readIndex(core, GPR.ECX, addressSize);
+    if (count === 0) return resume(core);
+    requirePort(core, port, width);
+    const single = (state.get(STATE.EFLAGS) & EFLAGS.TF) !== 0;
+    for (let left = single ? 1 : CHUNK; left > 0 && count > 0; left--) {
+      element(core, op, port);
+      count--;
+      writeIndex(core, GPR.ECX, addressSize, count);
+    }
+    watch(core, port, width);
+    // With elements left, EIP stays on the instruction.
+    return count === 0 ? resume(core) : 'jump';
+  };
+
+const immediatePort = (op: DecodedOperands): number => op.imm & 0xff;
+
+export const portIoHelpers: Record<string, Helper> = {
+  in_imm: (core, op) => input(core, immediatePort(op), op.width),
+  out_imm: (core, op) => output(core, immediatePort(op), op.width),
+  in_dx: (core, op) => input(core, core.state.reg16(GPR.EDX), op.width),
+  out_dx: (core, op) => output(core, core.state.reg16(GPR.EDX), op.width),
+  ins: stringIo(insertElement),
+  outs: stringIo(outputElement),
+};
