@@ -37,8 +37,10 @@ export const Phase = {
   Consume: 5,
   /** Waits for, or is in, a DMA transfer. */
   Dma: 6,
-  /** A reset was released. */
+  /** A reset was released, or a diagnostic runs that the other drive reports. */
   Reset: 7,
+  /** A diagnostic runs that ends with an interrupt. */
+  Diagnostic: 8,
 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];
 
@@ -323,9 +325,7 @@ export abstract class IdeDrive implements Device {
    */
   diagnose(interrupting: boolean): void {
     this.lower();
-    this.command = 0x90;
-    this.busy(Phase.Command, RESET_DELAY);
-    if (!interrupting) this.command = SILENT_DIAGNOSTIC;
+    this.busy(interrupting ? Phase.Diagnostic : Phase.Reset, RESET_DELAY);
   }
 
   /** Device 0 answers 01h: it passed, and device 1 passed or is absent. */
@@ -410,22 +410,18 @@ export abstract class IdeDrive implements Device {
   #continue(): void {
     switch (this.phase) {
       case Phase.Command:
-        if (this.command === 0x90 || this.command === SILENT_DIAGNOSTIC) {
-          this.finishReset();
-          if (this.command === 0x90) this.raise();
-        } else this.execute();
-        return;
+        return this.execute();
       case Phase.NextBlock:
         return this.nextBlock();
       case Phase.Consume:
         return this.consume();
       case Phase.Reset:
         return this.finishReset();
+      case Phase.Diagnostic:
+        this.finishReset();
+        return this.raise();
       default:
         return;
     }
   }
 }
-
-/** Stands in `command` for a diagnostic that another drive reports; a reserved code no drive carries out. */
-const SILENT_DIAGNOSTIC = 0x9f;

@@ -8,7 +8,8 @@ export class PortSpace {
   readonly places = new Map<BusRegion, number>();
 
   place(change: RangeChange): void {
-    if (this.places.get(change.region) !== change.from) throw new Error(`${change.region.name} was not at ${change.from}`);
+    if (this.places.get(change.region) !== change.from)
+      throw new Error(`${change.region.name} was not at ${change.from}`);
     if (change.to === undefined) this.places.delete(change.region);
     else this.places.set(change.region, change.to);
   }

@@ -32,7 +32,8 @@ export class SparseDisk implements BlockMedia {
 
   #check(lba: number, bytes: number): number {
     const count = bytes / 512;
-    if (!Number.isInteger(count) || lba < 0 || lba + count > this.sectorCount) throw new Error(`drive asked for ${lba}+${count}`);
+    if (!Number.isInteger(count) || lba < 0 || lba + count > this.sectorCount)
+      throw new Error(`drive asked for ${lba}+${count}`);
     if (this.badSector >= lba && this.badSector < lba + count) throw new Error('bad sector');
     return count;
   }
@@ -127,7 +128,14 @@ export class IdeRig {
     this.clock.advanceUntil(() => !(this.alternateStatus & 0x80) || this.alternateStatus === 0xff);
   }
 
-  registers(values: { feature?: number; count?: number; low?: number; mid?: number; high?: number; device?: number }): void {
+  registers(values: {
+    feature?: number;
+    count?: number;
+    low?: number;
+    mid?: number;
+    high?: number;
+    device?: number;
+  }): void {
     const put = (offset: number, value: number | undefined): void => {
       if (value !== undefined) this.io.out(this.base + offset, value);
     };

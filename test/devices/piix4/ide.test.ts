@@ -1,0 +1,275 @@
+import { describe, expect, it } from 'vitest';
+import { transferState } from '../support.ts';
+import { BM, IdeRig, pattern, SparseDisk } from '../ide/rig.ts';
+
+const READ = 0xc8;
+const WRITE = 0xca;
+const OK = 0x50;
+
+function build() {
+  const rig = new IdeRig();
+  const media = new SparseDisk(1_000_000);
+  const disk = rig.disk(media);
+  rig.powerOn();
+  return { rig, media, disk };
+}
+
+const sectors = (lba: number, count: number): Uint8Array => {
+  const all = new Uint8Array(count * 512);
+  for (let i = 0; i < count; i++) all.set(pattern(lba + i, 512), i * 512);
+  return all;
+};
+
+describe('PIIX4 function 1', () => {
+  it('identifies itself, with a 16-port bus master block', () => {
+    const { rig } = build();
+    expect(rig.pci.read(7, 1, 0)).toBe(0x71118086);
+    expect(rig.pci.read(7, 1, 8)).toBe(0x01018001);
+    expect(rig.pci.read(7, 1, 0x3c, 2)).toBe(0);
+    for (const bar of [0x10, 0x14, 0x18, 0x1c]) {
+      rig.pci.write(7, 1, bar, 0xffffffff);
+      expect(rig.pci.read(7, 1, bar)).toBe(0);
+    }
+    rig.pci.write(7, 1, 0x20, 0xffffffff);
+    expect(rig.pci.read(7, 1, 0x20) & 0xffff).toBe(0xfff1);
+    rig.pci.write(7, 1, 0x20, 0xf001);
+    expect(rig.io.find(0xf00f)).toBeDefined();
+    expect(rig.io.find(0xf010)).toBeUndefined();
+  });
+
+  it('keeps timing registers', () => {
+    const { rig } = build();
+    rig.pci.write(7, 1, 0x40, 0xa307e377);
+    expect(rig.pci.read(7, 1, 0x40)).toBe(0xa307e377);
+    rig.pci.write(7, 1, 0x48, 0xffffffff);
+    expect(rig.pci.read(7, 1, 0x48)).toBe(0x3333000f);
+    rig.pci.write(7, 1, 0x54, 0xffff, 2);
+    expect(rig.pci.read(7, 1, 0x54, 2)).toBe(0);
+  });
+
+  it('has bus master registers for each channel', () => {
+    const { rig } = build();
+    rig.io.out(BM + 4, 0x12345677, 4);
+    rig.io.out(BM + 12, 0xfedcba98, 4);
+    expect(rig.io.in(BM + 4, 4)).toBe(0x12345674);
+    expect(rig.io.in(BM + 12, 4)).toBe(0xfedcba98);
+    rig.io.out(BM + 2, 0xff);
+    expect(rig.io.in(BM + 2)).toBe(0x60);
+    rig.io.out(BM, 0x08);
+    expect(rig.io.in(BM)).toBe(0x08);
+    expect(rig.io.in(BM + 1)).toBe(0);
+    expect(rig.io.in(BM + 8)).toBe(0);
+  });
+});
+
+describe('bus master DMA', () => {
+  it('scatters a read over descriptors with odd boundaries', () => {
+    const { rig } = build();
+    const entries = [
+      [0x20000, 2],
+      [0x30001, 510], // bit 0 of the address is ignored
+      [0x40ffe, 1026],
+      [0x50000, 510],
+    ] as const;
+    rig.prd(0x1000, entries);
+    rig.lba28(77, 4);
+    rig.command(READ);
+    rig.startDma(true);
+    expect(rig.bmStatus & 1).toBe(1);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.bmStatus).toBe(0x04);
+    expect(rig.status).toBe(OK);
+    expect(rig.line.level).toBe(false);
+    expect(rig.bmStatus).toBe(0x04); // only a write clears it
+    rig.io.out(BM + 2, 0x04);
+    expect(rig.bmStatus).toBe(0);
+    const got = entries.flatMap(([at, n]) => [...rig.memory.bytes.subarray(at & ~1, (at & ~1) + n)]);
+    expect(Uint8Array.from(got)).toEqual(sectors(77, 4));
+    expect(rig.memory.bytes[0x20002]).toBe(0);
+    expect(rig.io.in(0x1f2)).toBe(0);
+  });
+
+  it('gathers a write, started before the command', () => {
+    const { rig, media } = build();
+    rig.memory.bytes.set(sectors(9, 2).subarray(0, 700), 0x8000);
+    rig.memory.bytes.set(sectors(9, 2).subarray(700), 0x9000);
+    rig.prd(0x1000, [
+      [0x8000, 700],
+      [0x9000, 324],
+    ]);
+    rig.startDma(false);
+    rig.clock.advance(1e6);
+    rig.lba28(200, 2);
+    rig.command(WRITE);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.status).toBe(OK);
+    expect(rig.bmStatus).toBe(4);
+    expect(media.written.get(200)).toEqual(pattern(9, 512));
+    expect(media.written.get(201)).toEqual(pattern(10, 512));
+  });
+
+  it('moves 128 KiB in one alarm after the command, with 64 KiB descriptors', () => {
+    const { rig } = build();
+    rig.prd(0x1000, [
+      [0x40000, 0x10000],
+      [0x60000, 0],
+    ]);
+    rig.lba28(0, 0);
+    rig.startDma(true);
+    rig.command(READ);
+    const [fired, start] = [rig.clock.fired, rig.clock.now()];
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.clock.fired - fired).toBe(2);
+    expect(rig.clock.now() - start).toBeLessThan(150_000);
+    expect(rig.memory.bytes.subarray(0x40000, 0x50000)).toEqual(sectors(0, 128));
+    expect(rig.memory.bytes.subarray(0x60000, 0x70000)).toEqual(sectors(128, 128));
+    expect(rig.bmStatus).toBe(4);
+  });
+
+  it('never finishes in the instruction that starts it', () => {
+    const { rig } = build();
+    rig.prd(0x1000, [[0x2000, 512]]);
+    rig.lba28(0, 1);
+    rig.run(READ);
+    expect(rig.alternateStatus & 0x08).toBe(0x08);
+    rig.startDma(true);
+    expect(rig.line.level).toBe(false);
+    expect(rig.bmStatus).toBe(1);
+    expect(rig.clock.nextDeadline - rig.clock.now()).toBeGreaterThan(2_000);
+  });
+
+  it('stays active with interrupt when the table is longer than the transfer', () => {
+    const { rig } = build();
+    rig.prd(0x1000, [[0x2000, 4096]]);
+    rig.lba28(0, 1);
+    rig.startDma(true);
+    rig.command(READ);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.bmStatus).toBe(5);
+    rig.stopDma();
+    expect(rig.bmStatus).toBe(4);
+  });
+
+  it('stops without interrupt when the table is shorter, and can go on with another', () => {
+    const { rig } = build();
+    rig.prd(0x1000, [[0x2000, 512]]);
+    rig.lba28(5, 2);
+    rig.startDma(true);
+    rig.command(READ);
+    rig.clock.advance(1e9);
+    expect(rig.bmStatus).toBe(0);
+    expect(rig.line.rises).toBe(0);
+    rig.stopDma();
+    rig.prd(0x1000, [[0x4000, 512]]);
+    rig.startDma(true);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.memory.bytes.subarray(0x2000, 0x2200)).toEqual(pattern(5, 512));
+    expect(rig.memory.bytes.subarray(0x4000, 0x4200)).toEqual(pattern(6, 512));
+  });
+
+  it('aborts when the start bit is cleared', () => {
+    const { rig } = build();
+    rig.prd(0x1000, [[0x2000, 512]]);
+    rig.lba28(5, 1);
+    rig.run(READ);
+    rig.startDma(true);
+    rig.stopDma();
+    rig.clock.advance(1e9);
+    expect(rig.line.rises).toBe(0);
+    expect(rig.bmStatus).toBe(0);
+    expect(rig.memory.bytes[0x2000]).toBe(0);
+    rig.io.out(0x3f6, 4);
+    rig.io.out(0x3f6, 0);
+    rig.settle();
+    expect(rig.status).toBe(OK);
+  });
+
+  it('waits for the permission to master the bus and for the right direction', () => {
+    const { rig } = build();
+    rig.pci.write(7, 1, 4, 1, 2);
+    rig.prd(0x1000, [[0x2000, 512]]);
+    rig.lba28(5, 1);
+    rig.command(READ);
+    rig.startDma(true);
+    rig.clock.advance(1e9);
+    expect(rig.line.rises).toBe(0);
+    rig.stopDma();
+    rig.pci.write(7, 1, 4, 5, 2);
+    rig.startDma(false);
+    rig.clock.advance(1e9);
+    expect(rig.line.rises).toBe(0);
+    rig.stopDma();
+    rig.startDma(true);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.status).toBe(OK);
+  });
+
+  it('reports a bad sector in the drive and leaves the table unfinished', () => {
+    const { rig, media } = build();
+    media.badSector = 3;
+    rig.prd(0x1000, [[0x2000, 4096]]);
+    rig.lba28(0, 8);
+    rig.startDma(true);
+    rig.command(READ);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.bmStatus & 5).toBe(5);
+    expect(rig.status).toBe(0x51);
+    expect(rig.error).toBe(0x40);
+  });
+
+  it('moves more than the buffer holds with 48-bit commands', () => {
+    const { rig, media } = build();
+    rig.prd(
+      0x1000,
+      Array.from({ length: 10 }, () => [0x40000, 0x8000] as const),
+    );
+    rig.lba48(1000, 640);
+    rig.startDma(true);
+    rig.command(0x25);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.status).toBe(OK);
+    expect(media.reads).toBe(3);
+    expect(rig.memory.bytes.subarray(0x40000, 0x48000)).toEqual(sectors(1000 + 576, 64));
+  });
+
+  it('reads ones and drops writes beyond memory without harm', () => {
+    const { rig, media } = build();
+    rig.prd(0x1000, [[0xfffffffe, 1024]]);
+    rig.lba28(1, 2);
+    rig.startDma(true);
+    rig.command(READ);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.status).toBe(OK);
+    rig.io.out(BM, 0);
+    rig.io.out(BM + 4, 0xfffff000, 4); // the table itself is not there
+    rig.lba28(1, 2);
+    rig.startDma(false);
+    rig.command(WRITE);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(media.written.get(1)![0]).toBe(0xff);
+  });
+
+  it('latches the interrupt of PIO commands too, per channel', () => {
+    const { rig } = build();
+    rig.run(0xe7);
+    expect(rig.io.in(BM + 2)).toBe(4);
+    expect(rig.io.in(BM + 10)).toBe(0);
+  });
+
+  it('goes on with a transfer under way after loading', () => {
+    const from = build();
+    from.rig.prd(0x1000, [[0x2000, 1024]]);
+    from.rig.lba28(300, 2);
+    from.rig.run(READ);
+    from.rig.startDma(true);
+    const into = build();
+    into.rig.memory.bytes.set(from.rig.memory.bytes);
+    into.rig.clock.advanceTo(from.rig.clock.now());
+    transferState(from.rig.ide.primary, into.rig.ide.primary);
+    transferState(from.disk, into.disk);
+    transferState(from.rig.ide, into.rig.ide);
+    into.rig.clock.advanceUntil(() => into.rig.line.level);
+    expect(into.rig.memory.bytes.subarray(0x2000, 0x2400)).toEqual(sectors(300, 2));
+    expect(into.rig.bmStatus).toBe(4);
+  });
+});
