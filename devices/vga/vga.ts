@@ -285,7 +285,8 @@ export class Vga implements Device {
       name,
       length,
       read: (offset: number, _size: AccessSize): number => {
-        if (!selected()) return 0xff;
+        // SeaVGABIOS resets the attribute flip-flop at 3DAh in monochrome modes too, so status answers at both addresses.
+        if (!selected() && offset !== 10) return 0xff;
         switch (offset) {
           case 4:
             return this.crtc.index;

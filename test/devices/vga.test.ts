@@ -31,7 +31,6 @@ describe('register access', () => {
     bench.outb(0x3c2, 0x00);
     expect(bench.get(0x3b4, 0x0d)).toBe(0x5a);
     expect(bench.get(0x3d4, 0x0d)).toBe(0xff);
-    expect(bench.inb(0x3da)).toBe(0xff);
   });
 
   it('protects CRTC 00h-07h except line compare bit 8', () => {
@@ -60,6 +59,15 @@ describe('register access', () => {
     bench.outb(0x3c0, 0x11);
     expect(bench.inb(0x3c1)).toBe(0x2b);
     expect(bench.inb(0x3c0)).toBe(0x11);
+  });
+
+  it('resets the flip-flop from either address of Input Status 1', () => {
+    const bench = vgaBench();
+    bench.outb(0x3c2, 0x00);
+    bench.outb(0x3c0, 0x11);
+    bench.inb(0x3da);
+    bench.outb(0x3c0, 0x12);
+    expect(bench.inb(0x3c0)).toBe(0x12);
   });
 
   it('lets the internal palette be written only while it is disconnected', () => {
