@@ -111,7 +111,10 @@ clock_update:
                 mov dword [window], bar_title
                 cmp eax, 1
                 jne .drawn
-                call window_clear               ; the first time
+                mov dword [window], bar_status  ; the first time
+                call window_clear
+                mov dword [window], bar_title
+                call window_clear
 .drawn:
                 mov byte [bar_title + WINDOW_COLUMN], 1
                 mov esi, text_bar_title

@@ -1,0 +1,141 @@
+/** What `boot` is asked to start: a machine, its folder or an image, with the overrides of the command line. */
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { MachineOptions } from '../machine/api.ts';
+import type {
+  DiskMode,
+  FloppyDriveConfiguration,
+  IdeChannel,
+  IdeDriveConfiguration,
+  IdePosition,
+  MachineConfiguration,
+  MediaSource,
+} from '../machine/configuration.ts';
+import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
+import { detectImage } from '../disks/index.ts';
+import { findVmcInFolder } from '../disks/machine-folder.ts';
+import { NodeFile } from '../disks/node-file.ts';
+import { machineFromVmc, type Replaced } from './vmc-machine.ts';
+
+/** Media named on the command line, by drive. */
+export interface DriveOptions {
+  readonly hda?: string;
+  readonly hdb?: string;
+  readonly hdd?: string;
+  /** `none` takes the disc out. */
+  readonly cdrom?: string;
+  readonly floppy?: string;
+  readonly floppyB?: string;
+}
+
+export interface BootTarget {
+  readonly configuration: MachineOptions;
+  readonly remarks: readonly string[];
+}
+
+/** Secondary master: where the product put its CD drive. */
+const CDROM_AT = 2;
+const DISK_AT = { hda: 0, hdb: 1, hdd: 3 } as const;
+const EMPTY = 'none';
+
+/**
+ * @param target path of a `.vmc`, a machine folder or an image; undefined for a machine made of options alone
+ * @throws VmcError, DiskError, VirtualServerError
+ */
+export function bootTarget(target: string | undefined, drives: DriveOptions, mode: DiskMode): BootTarget {
+  const replaced: Replaced = {
+    ide: new Set([
+      ...(Object.keys(DISK_AT) as (keyof typeof DISK_AT)[]).filter((name) => drives[name]).map((name) => DISK_AT[name]),
+      ...(drives.cdrom ? [CDROM_AT] : []),
+    ]),
+    floppies: new Set([...(drives.floppy ? [0] : []), ...(drives.floppyB ? [1] : [])]),
+  };
+  const { configuration, remarks } = openTarget(target, mode, replaced);
+  return { configuration: withDrives(configuration, drives, mode), remarks };
+}
+
+function openTarget(
+  target: string | undefined,
+  mode: DiskMode,
+  replaced: Replaced,
+): { configuration: MachineConfiguration; remarks: readonly string[] } {
+  if (target === undefined) return { configuration: {}, remarks: [] };
+  const folder = statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (folder) return machineFromVmc(findVmcInFolder(target), mode, replaced);
+  if (/\.vmc$/i.test(target)) return machineFromVmc(target, mode, replaced);
+  return { configuration: { name: path.parse(target).name, ...imageDrive(target, mode) }, remarks: [] };
+}
+
+/** Puts an image in the drive that takes it. */
+function imageDrive(file: string, mode: DiskMode): MachineConfiguration {
+  const probe = NodeFile.open(path.resolve(file), true);
+  let kind;
+  try {
+    kind = detectImage(probe).kind;
+  } finally {
+    probe.close();
+  }
+  const cdrom = (media?: MediaSource): IdeDriveConfiguration => ({
+    channel: 1,
+    position: 0,
+    kind: 'cdrom',
+    ...(media ? { media } : {}),
+  });
+  switch (kind) {
+    case 'iso':
+    case 'raw-cd':
+      return { ide: [cdrom({ path: file })] };
+    case 'floppy':
+      return { ide: [cdrom()], floppies: [{ media: { path: file, mode } }] };
+    default:
+      // Opening it says what is wrong with an image of another kind.
+      return { ide: [{ channel: 0, position: 0, kind: 'disk', media: { path: file, mode } }, cdrom()] };
+  }
+}
+
+function withDrives(base: MachineConfiguration, drives: DriveOptions, mode: DiskMode): MachineConfiguration {
+  const ide = new Map(
+    (base.ide ?? [{ channel: 1, position: 0, kind: 'cdrom' }]).map((drive) => [locate(drive), drive]),
+  );
+  for (const [name, at] of Object.entries(DISK_AT)) {
+    const file = drives[name as keyof typeof DISK_AT];
+    if (!file) continue;
+    const [channel, position] = [at >> 1, at & 1] as [IdeChannel, IdePosition];
+    if (file === EMPTY) ide.delete(at);
+    else ide.set(at, { channel, position, kind: 'disk', media: { path: file, mode } });
+  }
+  if (drives.cdrom) {
+    const media = drives.cdrom === EMPTY ? {} : { media: { path: drives.cdrom } };
+    ide.set(CDROM_AT, { channel: 1, position: 0, kind: 'cdrom', ...media });
+  }
+  const floppies: FloppyDriveConfiguration[] = [...(base.floppies ?? [{}])];
+  [drives.floppy, drives.floppyB].forEach((file, i) => {
+    if (file) floppies[i] = file === EMPTY ? {} : { media: { path: file, mode } };
+  });
+  return { ...base, ide: [...ide.values()], floppies: Array.from(floppies, (drive) => drive ?? {}) };
+}
+
+const locate = ({ channel, position }: IdeDriveConfiguration): number => 2 * channel + position;
+
+/** Bytes of the disk that the demonstration guest boots from: more than the image, so that firmware finds cylinders. */
+const DEMO_DISK_BYTES = 8 << 20;
+
+/** The machine with the demonstration guest; its disk lives in memory. */
+export function demoTarget(image: string): BootTarget {
+  let program: Uint8Array;
+  try {
+    program = readFileSync(image);
+  } catch (cause) {
+    throw new VirtualServerError(ErrorCode.Media, `${image}: the demonstration guest is missing; build the package`, {
+      subject: image,
+      cause,
+    });
+  }
+  const bytes = new Uint8Array(DEMO_DISK_BYTES);
+  bytes.set(program);
+  const ide: IdeDriveConfiguration[] = [
+    { channel: 0, position: 0, kind: 'disk', media: { bytes, mode: 'memory' } },
+    { channel: 1, position: 0, kind: 'cdrom' },
+  ];
+  return { configuration: { name: 'demo', memoryMiB: 32, ide, boot: ['disk'] }, remarks: [] };
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+/** The `virtualserver` command. */
+import { createMachine } from '../index.ts';
+import { ExitCode } from './exit-codes.ts';
+import { runProgram } from './program.ts';
+import { ProcessTerminal } from './terminal/terminal.ts';
+
+const { stdin, stdout, stderr } = process;
+
+// A reader that has had enough (`| head`) is no failure; the screen notices by itself that its terminal is gone.
+stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+process.on('uncaughtException', (error) => {
+  stderr.write(`virtualserver: internal fault: ${error.stack ?? error.message}\n`);
+  process.exit(ExitCode.Internal);
+});
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  createMachine,
+  around: {
+    terminal: stdin.isTTY && stdout.isTTY ? new ProcessTerminal(stdin, stdout) : undefined,
+    input: stdin,
+    output: stdout,
+    talk: stderr,
+    signals: process,
+  },
+});

@@ -1,0 +1,253 @@
+/** Runs one machine from power-on to its end for the command line: terminal, events, script, signals, exit code. */
+import { createWriteStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import type { VirtualMachine } from '../machine/api.ts';
+import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
+import type { MachineEnd, MachineEvent } from '../machine/events.ts';
+import { Attachment, type View } from './attachment.ts';
+import { eventLine } from './event-lines.ts';
+import { exitCodeOfEnd, exitCodeOfError, exitCodeOfSignal } from './exit-codes.ts';
+import { formatEnd, formatError, formatTripleFault } from './report.ts';
+import { runScript, type Step } from './script.ts';
+import { statusLine } from './status-line.ts';
+import type { Terminal } from './terminal/terminal.ts';
+
+export interface RunSettings {
+  /** `none`: nothing of the guest is shown. `pipe`: the first serial port on the standard streams. */
+  readonly view: View | 'pipe' | 'none';
+  readonly statusLine: boolean;
+  readonly escape: number;
+  /** File for events as JSON lines; `-` is standard output. */
+  readonly events?: string;
+  readonly steps: readonly Step[];
+  /** Limit of each expected text, in seconds. */
+  readonly timeout: number;
+  /** Turn the machine off after the last step. */
+  readonly quit: boolean;
+  /** Take a picture that many seconds after power-on. */
+  readonly screenshotAt?: number;
+  /** File of pictures; default the machine's name with date and time. */
+  readonly screenshotPath?: string;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+}
+
+/** The program's surroundings, for tests to stand in. */
+export interface Surroundings {
+  /** Undefined when the program has no terminal. */
+  readonly terminal: Terminal | undefined;
+  readonly input: Readable;
+  readonly output: Writable;
+  /** Where the program talks to people. */
+  readonly talk: Writable;
+  /** Emits signals by their names. */
+  readonly signals: NodeJS.EventEmitter;
+}
+
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+type EndingSignal = (typeof ENDING_SIGNALS)[number];
+
+/** Runs `vm` until it is off; resolves to the exit code. Never rejects. The machine is closed. */
+export async function runMachine(vm: VirtualMachine, settings: RunSettings, around: Surroundings): Promise<number> {
+  const run = new MachineRun(vm, settings, around);
+  try {
+    return await run.run();
+  } catch (error) {
+    run.giveBackTerminal();
+    around.talk.write(`virtualserver: ${formatError(error)}\n`);
+    return exitCodeOfError(error);
+  } finally {
+    await vm.close().catch(() => undefined);
+    await run.close();
+  }
+}
+
+class MachineRun {
+  readonly #vm: VirtualMachine;
+  readonly #settings: RunSettings;
+  readonly #around: Surroundings;
+  readonly #parts: Disposable[] = [];
+  readonly #ending = new AbortController();
+  #attachment: Attachment | undefined;
+  /** What to say once the screen is the user's again. */
+  #afterwards: string[] = [];
+  #eventStream: Writable | undefined;
+  #signal: EndingSignal | undefined;
+
+  constructor(vm: VirtualMachine, settings: RunSettings, around: Surroundings) {
+    this.#vm = vm;
+    this.#settings = settings;
+    this.#around = around;
+  }
+
+  async run(): Promise<number> {
+    const { settings, vm } = { settings: this.#settings, vm: this.#vm };
+    await this.#openEvents();
+    this.#parts.push(vm.onEvent((event) => this.#event(event)));
+    this.#watchSignals();
+    await vm.start();
+    const finished = vm.finished();
+    this.#show();
+    const script = this.#runSteps();
+    // A failing script ends the run; a finished one lets the machine go on.
+    const end = await Promise.race([finished, script.then(() => finished)]);
+    this.#ending.abort();
+    await script.catch(() => undefined);
+    this.giveBackTerminal();
+    if (!settings.quiet) this.#say(formatEnd(end));
+    return this.#exitCode(end);
+  }
+
+  #exitCode(end: MachineEnd): number {
+    // A guest that broke is news even when somebody had asked it to stop.
+    const code = exitCodeOfEnd(end);
+    return this.#signal !== undefined && code === 0 ? exitCodeOfSignal(this.#signal) : code;
+  }
+
+  async close(): Promise<void> {
+    for (const part of this.#parts) part[Symbol.dispose]();
+    const stream = this.#eventStream;
+    if (stream && stream !== this.#around.output) {
+      stream.end();
+      await once(stream, 'close').catch(() => undefined);
+    }
+  }
+
+  giveBackTerminal(): void {
+    this.#attachment?.detach();
+    this.#attachment = undefined;
+    for (const line of this.#afterwards) this.#around.talk.write(`${line}\n`);
+    this.#afterwards = [];
+  }
+
+  /** Talks to the user: at once, or when the guest's screen no longer covers the terminal. */
+  #say(text: string): void {
+    if (this.#attachment?.attached) this.#afterwards.push(text);
+    else this.#around.talk.write(`${text}\n`);
+  }
+
+  async #openEvents(): Promise<void> {
+    const { events } = this.#settings;
+    if (events === undefined) return;
+    if (events === '-') {
+      this.#eventStream = this.#around.output;
+      return;
+    }
+    const stream = createWriteStream(events);
+    try {
+      await once(stream, 'open');
+    } catch (cause) {
+      throw new VirtualServerError(ErrorCode.Host, `${events}: the events cannot be written there: ${String(cause)}`, {
+        subject: events,
+        cause,
+      });
+    }
+    stream.on('error', (error) => this.#say(`${events}: ${error.message}`));
+    this.#eventStream = stream;
+  }
+
+  #event(event: MachineEvent): void {
+    this.#eventStream?.write(eventLine(event));
+    const { quiet, verbose } = this.#settings;
+    if (event.type === 'vm.tripleFault' && !quiet) this.#say(formatTripleFault(event.data));
+    else if (event.type === 'disk.error' && !quiet) this.#say(`${event.data.device}: ${event.data.message}`);
+    else if (event.type === 'vm.log' && verbose) this.#say(`${event.data.source}: ${event.data.message}`);
+    else if (event.type === 'vm.debug.output' && verbose) this.#say(`debug port: ${event.data.text}`);
+  }
+
+  #show(): void {
+    const { view, escape } = this.#settings;
+    const { terminal } = this.#around;
+    if (view === 'pipe') this.#pipeSerial();
+    if (!terminal || view === 'pipe' || view === 'none') return;
+    const attachment = new Attachment(this.#vm, terminal, {
+      view,
+      escape,
+      statusLine: this.#settings.statusLine,
+      screenshot: () => this.#screenshot(),
+    });
+    this.#attachment = attachment;
+    void attachment.detached.then(() => {
+      if (this.#attachment !== attachment) return;
+      this.giveBackTerminal();
+      if (!this.#settings.quiet) this.#say('Detached. The machine goes on; Ctrl-C asks it to shut down.');
+    });
+  }
+
+  /** Standard input and output are the other end of the first serial port's wire. */
+  #pipeSerial(): void {
+    const [port] = this.#vm.serial;
+    if (!port) return;
+    const { input, output } = this.#around;
+    this.#parts.push(port.onData((bytes) => void output.write(bytes)));
+    const listener = (bytes: Uint8Array): void => void port.write(bytes).catch(() => undefined);
+    input.on('data', listener);
+    this.#parts.push({
+      [Symbol.dispose]: () => {
+        input.off('data', listener);
+        input.pause();
+      },
+    });
+  }
+
+  async #runSteps(): Promise<void> {
+    const { steps, timeout, quit, screenshotAt } = this.#settings;
+    const signal = this.#ending.signal;
+    const work = [runScript(this.#vm, steps, { timeout, signal })];
+    if (screenshotAt !== undefined) {
+      work.push(
+        runScript(this.#vm, [{ kind: 'wait', seconds: screenshotAt }], { timeout, signal }).then(() => this.#picture()),
+      );
+    }
+    try {
+      await Promise.all(work);
+    } catch (error) {
+      // The machine ended during the script: its end is the result, unless a text was still expected.
+      if (signal.aborted) return;
+      throw error;
+    }
+    if (quit) await this.#vm.turnOff();
+  }
+
+  async #picture(): Promise<void> {
+    const path = await this.#screenshot();
+    if (!this.#settings.quiet) this.#say(`wrote ${path}`);
+  }
+
+  async #screenshot(): Promise<string> {
+    const stamp = new Date().toISOString().replace(/\..*/, '').replaceAll(':', '');
+    const path = this.#settings.screenshotPath ?? `${this.#vm.name.replace(/[^\w.-]+/g, '_')}-${stamp}.png`;
+    await writeFile(path, await this.#vm.screenshot());
+    return path;
+  }
+
+  #watchSignals(): void {
+    const { signals, talk } = this.#around;
+    const on = (signal: string, listener: () => void): void => {
+      signals.on(signal, listener);
+      this.#parts.push({ [Symbol.dispose]: () => void signals.off(signal, listener) });
+    };
+    for (const signal of ENDING_SIGNALS) on(signal, () => this.#end(signal));
+    on('SIGUSR1', () => {
+      void this.#vm
+        .statistics()
+        .then((statistics) => talk.write(`${statusLine(this.#vm, statistics, this.#settings.escape).trim()}\n`))
+        .catch(() => undefined);
+    });
+  }
+
+  /** The first INT or TERM asks the guest to shut down; a second one, or a hang-up, cuts the power. */
+  #end(signal: EndingSignal): void {
+    const again = this.#signal !== undefined;
+    this.#signal = signal;
+    const off = again || signal === 'SIGHUP' || this.#vm.state !== 'Running';
+    if (!off && !this.#settings.quiet) {
+      const message = 'The guest was asked to shut down; once more to cut the power.';
+      if (this.#attachment) this.#attachment.notify(message);
+      else this.#say(message);
+    }
+    void (off ? this.#vm.turnOff() : this.#vm.pressPowerButton()).catch(() => undefined);
+  }
+}

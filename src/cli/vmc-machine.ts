@@ -1,0 +1,168 @@
+/** From a `.vmc` to a machine: what the emulated hardware has a place for takes effect, the rest is named. */
+import path from 'node:path';
+import type {
+  BootDevice,
+  DiskMode,
+  FloppyDriveConfiguration,
+  IdeChannel,
+  IdeDriveConfiguration,
+  IdePosition,
+  MachineConfiguration,
+  MediaSource,
+  SerialConfiguration,
+} from '../machine/configuration.ts';
+import {
+  CMOS_FIRST_INDEX,
+  decodeGuestClock,
+  loadVmc,
+  locateImage,
+  outputPath,
+  resolvePath,
+  type LoadedVmc,
+} from '../vmc/index.ts';
+import type { VmcBios, VmcConfiguration, VmcDrive, VmcPath, VmcSerialPort } from '../vmc/configuration.ts';
+
+export interface VmcMachine {
+  readonly configuration: MachineConfiguration;
+  /** What the user should know, one sentence each. */
+  readonly remarks: readonly string[];
+}
+
+const CMOS_BYTES = 256;
+/** CMOS 32h, century in BCD. */
+const CMOS_CENTURY = 0x32;
+
+/** Locations whose medium the command line replaces: their images need not exist. `ide`: channel * 2 + position. */
+export interface Replaced {
+  readonly ide: ReadonlySet<number>;
+  readonly floppies: ReadonlySet<number>;
+}
+
+/**
+ * @param mode where changes of disks go
+ * @throws VmcError (exit code 3) for the file, DiskError (exit code 4) for an image that is missing
+ */
+export function machineFromVmc(vmcPath: string, mode: DiskMode, replaced: Replaced): VmcMachine {
+  const loaded = loadVmc(vmcPath);
+  const { configuration: vmc } = loaded;
+  const remarks = remarksOn(loaded);
+  const serial = serialPorts(vmc, vmcPath, remarks);
+  return {
+    remarks,
+    configuration: {
+      name: vmc.name,
+      memoryMiB: vmc.memoryMiB,
+      videoMemoryMiB: vmc.videoMemoryMiB,
+      ide: vmc.drives
+        .filter(({ bus }) => bus === 'ide')
+        .flatMap((drive) => ideDrive(drive, vmcPath, mode, replaced, remarks)),
+      floppies: floppies(vmc, vmcPath, mode, replaced),
+      serial,
+      boot: vmc.bootOrder.map((device): BootDevice => (device === 'cd' ? 'cdrom' : device)),
+      smbios: smbios(vmc.bios),
+      ...(vmc.bios.cmos ? { cmos: cmosRam(vmc.bios.cmos) } : {}),
+      ...guestClock(vmc.bios),
+    },
+  };
+}
+
+function remarksOn({ problems, notEmulated, unknownKeys }: LoadedVmc): string[] {
+  const unknown = unknownKeys.length > 0 ? [`unknown keys without effect: ${unknownKeys.join(', ')}`] : [];
+  return [
+    ...problems.map(({ key, message }) => `${key}: ${message}`),
+    ...notEmulated.map(({ key, reason }) => `${key}: ${reason}`),
+    ...unknown,
+  ];
+}
+
+function ideDrive(
+  drive: VmcDrive,
+  vmcPath: string,
+  mode: DiskMode,
+  replaced: Replaced,
+  remarks: string[],
+): IdeDriveConfiguration[] {
+  const channel = drive.controller as IdeChannel;
+  const position = drive.location as IdePosition;
+  const kind = drive.kind === 'cd' ? 'cdrom' : 'disk';
+  if (replaced.ide.has(2 * channel + position) || !drive.image) {
+    // A location of a hard disk without an image has no disk.
+    return kind === 'cdrom' ? [{ channel, position, kind }] : [];
+  }
+  if (kind === 'cdrom') {
+    // A disc that is gone is a drive without one: the product started such machines too.
+    const image = resolvePath(drive.image, { vmcPath });
+    if (image === undefined) remarks.push(`${drive.key}: ${nameOf(drive.image)} was not found; the drive is empty`);
+    return [{ channel, position, kind, ...(image === undefined ? {} : { media: { path: image } }) }];
+  }
+  return [{ channel, position, kind, media: diskMedia(drive, vmcPath, mode, remarks) }];
+}
+
+/** The disk; where the product kept an undo disk, that one, since it holds the newest state. */
+function diskMedia(drive: VmcDrive, vmcPath: string, mode: DiskMode, remarks: string[]): MediaSource {
+  const undo = drive.undo && resolvePath(drive.undo, { vmcPath });
+  if (undo !== undefined) return { path: undo, mode };
+  if (drive.undo) {
+    remarks.push(`${drive.key}: its undo disk ${nameOf(drive.undo)} was not found; the disk starts without it`);
+  }
+  return { path: locateImage(drive.image!, drive.key, { vmcPath }), mode };
+}
+
+const nameOf = (stored: VmcPath): string => stored.relative ?? stored.absolute ?? '';
+
+function floppies(
+  vmc: VmcConfiguration,
+  vmcPath: string,
+  mode: DiskMode,
+  replaced: Replaced,
+): FloppyDriveConfiguration[] {
+  const count = Math.max(1, ...vmc.floppies.map(({ id }) => id + 1));
+  return Array.from({ length: Math.min(2, count) }, (_, id) => {
+    const floppy = vmc.floppies.find((candidate) => candidate.id === id);
+    if (!floppy?.image || replaced.floppies.has(id)) return {};
+    return { media: { path: locateImage(floppy.image, floppy.key, { vmcPath }), mode } };
+  });
+}
+
+function serialPorts(vmc: VmcConfiguration, vmcPath: string, remarks: string[]): SerialConfiguration[] {
+  return [0, 1].map((id) => {
+    const port = vmc.serialPorts.find((candidate) => candidate.id === id);
+    return port ? serialPort(port, vmcPath, remarks) : { kind: 'events' };
+  });
+}
+
+function serialPort({ target, key }: VmcSerialPort, vmcPath: string, remarks: string[]): SerialConfiguration {
+  if (target.kind === 'file') return { kind: 'file', path: outputPath(target.name, vmcPath) };
+  if (target.kind !== 'pipe') return { kind: 'events' };
+  if (process.platform === 'win32') return { kind: 'pipe', path: target.name, listen: true };
+  // A Windows pipe name; elsewhere the machine listens on a socket of that name beside its configuration.
+  const socket = path.join(path.dirname(path.resolve(vmcPath)), `${path.win32.basename(target.name)}.sock`);
+  remarks.push(`${key}: the pipe ${target.name} is the socket ${socket}`);
+  return { kind: 'pipe', path: socket, listen: true };
+}
+
+function smbios(bios: VmcBios): NonNullable<MachineConfiguration['smbios']> {
+  const { guid, serialNumber, baseBoardSerialNumber, chassisSerialNumber, chassisAssetTag } = bios;
+  return {
+    ...(guid ? { uuid: guid.replace(/[{}]/g, '').toLowerCase() } : {}),
+    ...(serialNumber ? { serialNumber } : {}),
+    ...(baseBoardSerialNumber ? { baseBoardSerialNumber } : {}),
+    ...(chassisSerialNumber ? { chassisSerialNumber } : {}),
+    ...(chassisAssetTag ? { chassisAssetTag } : {}),
+  };
+}
+
+function cmosRam(stored: Uint8Array): Uint8Array {
+  const ram = new Uint8Array(CMOS_BYTES);
+  ram.set(stored.subarray(0, CMOS_BYTES - CMOS_FIRST_INDEX), CMOS_FIRST_INDEX);
+  return ram;
+}
+
+/** The guest's clock: the host's, or where it stood when the file was saved. */
+function guestClock({ timeSyncAtBoot, timeBytes, cmos }: VmcBios): Pick<MachineConfiguration, 'rtc'> {
+  if (timeSyncAtBoot || !timeBytes) return {};
+  const clock = decodeGuestClock(timeBytes, cmos?.[CMOS_CENTURY - CMOS_FIRST_INDEX] || undefined);
+  if (!clock) return {};
+  const { year, month, day, hour, minute, second } = clock;
+  return { rtc: Math.floor(Date.UTC(year, month - 1, day, hour, minute, second) / 1000) };
+}
