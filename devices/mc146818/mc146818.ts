@@ -108,7 +108,7 @@ export class Mc146818 implements Device {
       ],
       loaded: () => {
         options.irq.set((this.bytes[Register.C]! & IRQF) !== 0);
-        this.#touch();
+        this.#schedule();
       },
     };
     this.reset(ResetCause.PowerOn);
@@ -117,6 +117,7 @@ export class Mc146818 implements Device {
   /** Clears interrupt enables and flags; power-on also sets the clock. CMOS RAM is never cleared: it has a battery. */
   reset(cause: ResetCause): void {
     const bytes = this.bytes;
+    this.#sync();
     if (cause === ResetCause.PowerOn) {
       bytes[Register.A] = 0x26;
       bytes[Register.B] = 0x02;
