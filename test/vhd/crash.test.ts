@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { createDifferencing, createDynamic, MemoryFile, openVhd, type RandomAccessFile } from '../../vhd/index.ts';
 import { pattern, seededRandom, type Random } from './random.ts';
 
+class PowerLoss extends Error {}
+
 /** A file on a disk that loses power: writes since the last flush may be lost, reordered and torn between sectors. */
 class VolatileFile implements RandomAccessFile {
   readonly name = 'volatile.vhd';
@@ -9,8 +11,11 @@ class VolatileFile implements RandomAccessFile {
   private readonly stable: MemoryFile;
   private readonly current: MemoryFile;
   private pending: { offset: number; bytes: Uint8Array }[] = [];
+  private operationsLeft: number;
 
-  constructor(content: Uint8Array) {
+  /** @param operations how many writes and flushes happen before the lights go out, which may be inside a flush of the image. */
+  constructor(content: Uint8Array, operations: number) {
+    this.operationsLeft = operations;
     this.stable = new MemoryFile('stable', content);
     this.current = new MemoryFile('current', content);
   }
@@ -20,7 +25,11 @@ class VolatileFile implements RandomAccessFile {
   read(offset: number, into: Uint8Array): number {
     return this.current.read(offset, into);
   }
+  private count(): void {
+    if (this.operationsLeft-- <= 0) throw new PowerLoss();
+  }
   write(offset: number, from: Uint8Array): void {
+    this.count();
     this.current.write(offset, from);
     for (let done = 0; done < from.length;) {
       const part = Math.min(512 - ((offset + done) % 512), from.length - done);
@@ -32,6 +41,7 @@ class VolatileFile implements RandomAccessFile {
     throw new Error('an open image is not truncated');
   }
   flush(): void {
+    this.count();
     for (const { offset, bytes } of this.pending) this.stable.write(offset, bytes);
     this.pending = [];
   }
@@ -66,7 +76,7 @@ describe('crashes of the host', () => {
         const empty = new MemoryFile('empty');
         if (kind === 'dynamic') createDynamic(empty, { size: SIZE, blockSize: BLOCK });
         else createDifferencing(empty, { parent, parentName: 'parent.vhd', locators: [], blockSize: BLOCK });
-        const file = new VolatileFile(empty.toBytes());
+        const file = new VolatileFile(empty.toBytes(), random(150));
         const open = (target: RandomAccessFile) => openVhd(target, kind === 'dynamic' ? {} : { parent });
         const image = open(file);
 
@@ -75,26 +85,30 @@ describe('crashes of the host', () => {
         const initial = new Uint8Array(SIZE);
         image.read(0, initial);
         const flushed = initial.slice();
-        const steps = 1 + random(60);
+        const steps = 1 + random(100);
         const since = new Uint8Array(SIZE);
         since.set(flushed);
-        for (let step = 0; step < steps; step++) {
-          if (random(8) === 0) {
-            image.flush();
-            flushed.set(since);
-            allowed.clear();
-            continue;
+        try {
+          for (let step = 0; step < steps; step++) {
+            if (random(8) === 0) {
+              image.flush();
+              flushed.set(since);
+              allowed.clear();
+              continue;
+            }
+            const count = 1 + random(40);
+            const lba = random(image.sectorCount - count);
+            const data = random(6) === 0 ? new Uint8Array(count * 512) : pattern(count, random(256));
+            for (let i = 0; i < count; i++) {
+              const list = allowed.get(lba + i) ?? [];
+              list.push(data.slice(i * 512, i * 512 + 512));
+              allowed.set(lba + i, list);
+            }
+            image.write(lba, data);
+            since.set(data, lba * 512);
           }
-          const count = 1 + random(40);
-          const lba = random(image.sectorCount - count);
-          const data = random(6) === 0 ? new Uint8Array(count * 512) : pattern(count, random(256));
-          image.write(lba, data);
-          since.set(data, lba * 512);
-          for (let i = 0; i < count; i++) {
-            const list = allowed.get(lba + i) ?? [];
-            list.push(data.slice(i * 512, i * 512 + 512));
-            allowed.set(lba + i, list);
-          }
+        } catch (error) {
+          if (!(error instanceof PowerLoss)) throw error;
         }
         for (const bytes of [file.afterKill(), file.afterPowerLoss(random), file.afterPowerLoss(random)]) {
           const survivor = new MemoryFile('survivor.vhd', bytes);

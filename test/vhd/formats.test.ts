@@ -371,16 +371,16 @@ describe('differencing disks', () => {
     expect(part).toEqual(expected);
   });
 
-  it('can be 300 deep', () => {
+  it('can be 100 deep', () => {
     const { folder, base } = chain();
     const image = openVhd(base);
     image.write(0, pattern(1, 5));
     image.close();
-    for (let depth = 1; depth <= 300; depth++) {
+    for (let depth = 1; depth <= 100; depth++) {
       folder.addChild(`${depth}.vhd`, depth === 1 ? 'base.vhd' : `${depth - 1}.vhd`).close();
     }
     const part = new Uint8Array(512);
-    openVhd(folder.files.get('300.vhd')!, { resolver: folder }).read(0, part);
+    openVhd(folder.files.get('100.vhd')!, { resolver: folder }).read(0, part);
     expect(part).toEqual(pattern(1, 5));
   });
 
