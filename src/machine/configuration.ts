@@ -7,12 +7,13 @@ import type { CpuidConfiguration } from '../../cpu/processor.ts';
 
 /**
  * How a hard disk image is treated.
+ * - `auto`: `undo` for images that another product made, `direct` for those of this one.
  * - `undo`: the image is never altered; changes go to an undo disk (`.vud`) beside it and are kept.
  * - `memory`: the image is never altered; changes live in memory and vanish with the machine.
  * - `direct`: changes go to the image.
  * - `read-only`: writes fail, as on a write-protected disk.
  */
-export type DiskMode = 'undo' | 'memory' | 'direct' | 'read-only';
+export type DiskMode = 'auto' | 'undo' | 'memory' | 'direct' | 'read-only';
 
 /** An image: a file on the host, or bytes (then `direct` changes the given array). */
 export interface MediaSource {
@@ -108,6 +109,8 @@ export interface MachineConfiguration {
   readonly cpuid?: CpuidConfiguration;
   readonly tripleFault?: TripleFaultPolicy;
   readonly clock?: ClockConfiguration;
+  /** A guest may end the machine with a code by writing it to port F4h; default true. */
+  readonly debugExit?: boolean;
   /**
    * The real-time clock at power-on: `host` (default), or seconds since 1970-01-01T00:00:00Z as the guest shall read them.
    */

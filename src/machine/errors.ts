@@ -20,15 +20,24 @@ export const ErrorCode = {
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
+export interface ErrorDetails {
+  readonly subject?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly cause?: unknown;
+}
+
 /** What went wrong, where: `subject` names the option, file or device. */
 export class VirtualServerError extends Error {
   override readonly name = 'VirtualServerError';
   readonly code: ErrorCode;
   readonly subject: string | undefined;
+  /** Code of the error behind this one, e.g. `disk-truncated`. */
+  readonly detail: string | undefined;
 
-  constructor(code: ErrorCode, message: string, details: { subject?: string | undefined; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.subject = details.subject;
+    this.detail = details.detail;
   }
 }

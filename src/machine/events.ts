@@ -69,7 +69,7 @@ export type MachineEventData<T extends MachineEventType> = EventData[T];
 /** Why and how a run ended. */
 export interface MachineEnd {
   readonly reason: MachineReason;
-  /** Debug-exit code 0 .. 127 when `reason` is `debugExit`. */
+  /** What the guest wrote to the debug-exit port (8, 16 or 32 bits) when `reason` is `debugExit`. */
   readonly code?: number;
   readonly message?: string;
 }

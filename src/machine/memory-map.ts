@@ -12,6 +12,7 @@
  * ```
  */
 import type { MemoryAttributes } from '../../devices/i440bx/host-bridge.ts';
+import type { DirectWindow } from '../../devices/vga/memory.ts';
 import type { PageTarget, Processor } from '../../cpu/processor.ts';
 
 const PAGE = 0x1000;
@@ -28,6 +29,11 @@ export class MemoryMap {
   readonly #processor: MappedProcessor;
   /** Where the frame buffer shows now, as placed: first address and length. */
   #video: { readonly base: number; readonly length: number } | undefined;
+
+  /** The part of the video window that is plain video memory now. */
+  #window: DirectWindow | undefined;
+  /** SMRAM is open: A0000-BFFFF is RAM. */
+  #smramOpen = false;
 
   /** Maps RAM and ROM. The legacy area is left to the bus until `applyAttributes` is called. */
   constructor(processor: MappedProcessor) {
@@ -48,12 +54,30 @@ export class MemoryMap {
   applyAttributes(changes: readonly MemoryAttributes[]): void {
     const { ram } = this.#processor;
     for (const { from, length, read, write } of changes) {
+      if (from === VIDEO_WINDOW) this.#smramOpen = read === 'dram';
       const shadow = ram.byteOffset + from;
       this.#map(from, length, {
         read: read === 'dram' ? shadow : this.#romAt(from),
         write: write === 'dram' ? shadow : undefined,
       });
+      if (from === VIDEO_WINDOW) this.#showWindow();
     }
+  }
+
+  /** Maps part of A0000-BFFFF straight to video memory, or leaves all of it to the bus. */
+  placeWindow(window: DirectWindow | undefined): void {
+    const old = this.#window;
+    this.#window = window;
+    if (this.#smramOpen) return;
+    if (old) this.#map(VIDEO_WINDOW + old.start, old.length, { read: undefined, write: undefined });
+    this.#showWindow();
+  }
+
+  #showWindow(): void {
+    if (this.#smramOpen || !this.#window) return;
+    const { start, length, offset } = this.#window;
+    const at = this.#processor.video.byteOffset + offset;
+    this.#map(VIDEO_WINDOW + start, length, { read: at, write: at });
   }
 
   /** Linear-memory offset of the ROM byte that shows at a legacy address, if one does. */

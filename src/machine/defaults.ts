@@ -1,0 +1,69 @@
+/** A configuration with every default filled in. */
+import type {
+  BootDevice,
+  ClockConfiguration,
+  FirmwareConfiguration,
+  FloppyDriveConfiguration,
+} from './configuration.ts';
+import type { IdeDriveConfiguration, MachineConfiguration, ParallelConfiguration } from './configuration.ts';
+import type { SerialConfiguration, SmbiosConfiguration, TripleFaultPolicy } from './configuration.ts';
+import { MEMORY_MIB, checkConfiguration } from './configuration.ts';
+import type { CpuidConfiguration } from '../../cpu/processor.ts';
+
+export interface ResolvedConfiguration {
+  readonly name: string;
+  readonly memoryBytes: number;
+  readonly videoBytes: number;
+  readonly ide: readonly IdeDriveConfiguration[];
+  readonly floppies: readonly FloppyDriveConfiguration[];
+  readonly serial: readonly [SerialConfiguration, SerialConfiguration];
+  readonly parallel: ParallelConfiguration;
+  readonly boot: readonly BootDevice[];
+  readonly cpuid: CpuidConfiguration;
+  readonly tripleFault: TripleFaultPolicy;
+  readonly clock: ClockConfiguration;
+  readonly debugExit: boolean;
+  readonly rtc: 'host' | number;
+  readonly rtcOffsetMinutes: number | undefined;
+  readonly cmos: Uint8Array | undefined;
+  readonly firmware: FirmwareConfiguration;
+  readonly smbios: SmbiosConfiguration;
+}
+
+const MIB = 1 << 20;
+const DEFAULT_VIDEO_MIB = 4;
+
+/** @throws VirtualServerError with code `VS_INVALID_CONFIGURATION` */
+export function resolveConfiguration(given: MachineConfiguration): ResolvedConfiguration {
+  checkConfiguration(given);
+  const [com1 = { kind: 'events' }, com2 = { kind: 'events' }] = given.serial ?? [];
+  return {
+    name: given.name ?? 'machine',
+    memoryBytes: (given.memoryMiB ?? MEMORY_MIB.default) * MIB,
+    videoBytes: (given.videoMemoryMiB ?? DEFAULT_VIDEO_MIB) * MIB,
+    ide: given.ide ?? [{ channel: 1, position: 0, kind: 'cdrom' }],
+    floppies: given.floppies ?? [{}],
+    serial: [com1, com2],
+    parallel: given.parallel ?? { kind: 'events' },
+    boot: given.boot ?? ['floppy', 'cdrom', 'disk'],
+    cpuid: given.cpuid ?? {},
+    tripleFault: given.tripleFault ?? 'reset',
+    clock: given.clock ?? { kind: 'real' },
+    debugExit: given.debugExit ?? true,
+    rtc: given.rtc ?? 'host',
+    rtcOffsetMinutes: given.rtcOffsetMinutes,
+    cmos: given.cmos,
+    firmware: given.firmware ?? {},
+    smbios: given.smbios ?? {},
+  };
+}
+
+/**
+ * What the guest's clock shows at power-on, in milliseconds since 1970 as if it were UTC.
+ * @param now host time in milliseconds since 1970 @param zoneMinutes minutes by which the host's zone is ahead of UTC
+ */
+export function clockStart(configuration: ResolvedConfiguration, now: number, zoneMinutes: number): number {
+  const { rtc, rtcOffsetMinutes } = configuration;
+  if (rtc === 'host') return now + (rtcOffsetMinutes ?? zoneMinutes) * 60_000;
+  return rtc * 1000 + (rtcOffsetMinutes ?? 0) * 60_000;
+}

@@ -1,0 +1,230 @@
+/** The drives of a machine: hard disks and optical drives on the two IDE channels, floppy drives on their controller. */
+import type { BusRegion } from '../../devices/bus.ts';
+import type { Device, DeviceHost } from '../../devices/device.ts';
+import type { DmaChannel } from '../../devices/i8237/i8237.ts';
+import { I82078 } from '../../devices/i82078/i82078.ts';
+import type { FloppyMedia } from '../../devices/i82078/media.ts';
+import { floppyGeometry } from '../../devices/i82078/media.ts';
+import { AtaDisk } from '../../devices/ide/ata-disk.ts';
+import { AtapiCdrom } from '../../devices/ide/atapi-cdrom.ts';
+import type { BlockMedia, CdMedia } from '../../devices/ide/media.ts';
+import type { EdgeLine } from '../../devices/interrupt-line.ts';
+import type { Piix4Ide } from '../../devices/piix4/ide.ts';
+import { FLOPPY } from './board-layout.ts';
+import type { MediaSource } from './configuration.ts';
+import type { ResolvedConfiguration } from './defaults.ts';
+import { asMediaError } from './media.ts';
+import type { MediaOpener, OpenedCd, OpenedDisk, OpenedFloppy } from './media.ts';
+
+/** Opened media by place: IDE locations as channel * 2 + position, floppy drives from A: on. */
+export interface DriveMedia {
+  readonly disks: (OpenedDisk | undefined)[];
+  /** Optical drives; a drive without a disc has an undefined `disc`. */
+  readonly optical: ({ disc: OpenedCd | undefined } | undefined)[];
+  readonly floppies: (OpenedFloppy | undefined)[];
+}
+
+const IDE_LOCATIONS = 4;
+const SECTOR = 512;
+const CD_BLOCK = 2048;
+
+/**
+ * Opens every medium that a configuration names; if one fails, those already open are closed.
+ * @throws VirtualServerError `VS_MEDIA`
+ */
+export function openDriveMedia(configuration: ResolvedConfiguration, opener: MediaOpener): DriveMedia {
+  const empty = <T>(length: number): (T | undefined)[] => Array.from<T | undefined>({ length });
+  const media: DriveMedia = { disks: empty(IDE_LOCATIONS), optical: empty(IDE_LOCATIONS), floppies: empty(2) };
+  try {
+    for (const { channel, position, kind, media: source } of configuration.ide) {
+      const at = channel * 2 + position;
+      if (kind === 'disk') media.disks[at] = opener.disk(source!);
+      else media.optical[at] = { disc: source && opener.cd(source) };
+    }
+    configuration.floppies.forEach((drive, i) => {
+      media.floppies[i] = drive.media && openFloppy(drive.media, opener);
+    });
+  } catch (error) {
+    closeDriveMedia(media, () => {});
+    throw error;
+  }
+  return media;
+}
+
+/** Opens a floppy image whose size is that of a format. */
+function openFloppy(source: MediaSource, opener: MediaOpener): OpenedFloppy {
+  const medium = opener.floppy(source);
+  try {
+    asMediaError(source, () => floppyGeometry(medium.size));
+  } catch (error) {
+    medium.close();
+    throw error;
+  }
+  return medium;
+}
+
+/** Closes everything; a medium that cannot be closed in order does not keep the others open. */
+export function closeDriveMedia(media: DriveMedia, onError: (message: string) => void): void {
+  const all = [...media.disks, ...media.optical.map((drive) => drive?.disc), ...media.floppies];
+  for (const medium of all) {
+    try {
+      medium?.close();
+    } catch (error) {
+      onError(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+export interface DiskError {
+  readonly device: string;
+  readonly operation: string;
+  readonly message: string;
+}
+
+export interface DrivesOptions {
+  readonly ide: Piix4Ide;
+  readonly media: DriveMedia;
+  /** Number of floppy drives. */
+  readonly floppies: number;
+  readonly floppyIrq: EdgeLine;
+  readonly floppyDma: DmaChannel;
+  /** The guest ejected a disc; it stays in the open tray until taken out or pushed back. */
+  readonly onTray: (device: string, open: boolean) => void;
+  /** A medium failed; the guest sees an error of the drive. */
+  readonly onError: (error: DiskError) => void;
+}
+
+export class Drives {
+  bytesRead = 0;
+  bytesWritten = 0;
+  /** Devices besides those that belong to the IDE function. */
+  readonly devices: readonly Device[];
+  readonly #options: DrivesOptions;
+  readonly #floppy: I82078 | undefined;
+  readonly #optical: { readonly drive: AtapiCdrom; readonly at: number }[] = [];
+
+  constructor(host: DeviceHost, options: DrivesOptions) {
+    this.#options = options;
+    const { media, ide } = options;
+    for (let at = 0; at < IDE_LOCATIONS; at++) {
+      const channel = ide.channel((at >> 1) as 0 | 1);
+      const unit = (at & 1) as 0 | 1;
+      const name = `ide${at >> 1}.${unit}`;
+      const disk = media.disks[at];
+      const optical = media.optical[at];
+      if (disk) {
+        const { geometry } = disk;
+        channel.attach(unit, new AtaDisk(host, { name, media: this.#watched(name, disk), geometry }));
+      } else if (optical) {
+        const drive = new AtapiCdrom(host, {
+          name,
+          ...(optical.disc ? { media: this.#watchedCd(name, optical.disc) } : {}),
+          onTray: (open) => options.onTray(name, open),
+        });
+        channel.attach(unit, drive);
+        this.#optical.push({ drive, at });
+      }
+    }
+    if (options.floppies > 0) {
+      this.#floppy = new I82078(host, {
+        irq: options.floppyIrq,
+        dma: options.floppyDma,
+        drives: [true, options.floppies > 1],
+        fast: true,
+      });
+      media.floppies.forEach((medium, i) => medium && this.#floppy!.insert(i, this.#watchedFloppy(i, medium)));
+    }
+    this.devices = this.#floppy ? [this.#floppy] : [];
+  }
+
+  ports(): (readonly [number, BusRegion])[] {
+    if (!this.#floppy) return [];
+    return [
+      [FLOPPY.base, this.#floppy.registers],
+      [FLOPPY.base + 7, this.#floppy.control],
+    ];
+  }
+
+  /**
+   * Replaces the disc of the first optical drive. The old disc is closed.
+   * @returns the drive's name, or undefined if there is no optical drive
+   */
+  setDisc(source: MediaSource | undefined, opener: MediaOpener): string | undefined {
+    const optical = this.#optical[0];
+    if (!optical) return undefined;
+    const { drive, at } = optical;
+    const disc = source && opener.cd(source);
+    const place = this.#options.media.optical[at]!;
+    drive.eject(true);
+    place.disc?.close();
+    place.disc = disc;
+    if (disc) drive.insert(this.#watchedCd(drive.name, disc));
+    return drive.name;
+  }
+
+  /** As `setDisc`, for a floppy drive (0 is A:). */
+  setFloppy(index: number, source: MediaSource | undefined, opener: MediaOpener): string | undefined {
+    if (!this.#floppy || index >= this.#options.floppies) return undefined;
+    const medium = source && openFloppy(source, opener);
+    const { floppies } = this.#options.media;
+    this.#floppy.eject(index);
+    floppies[index]?.close();
+    floppies[index] = medium;
+    if (medium) this.#floppy.insert(index, this.#watchedFloppy(index, medium));
+    return `floppy${index}`;
+  }
+
+  /** Runs an access to a medium; a failure is reported and passed on to the drive. */
+  #guard(device: string, operation: string, access: () => void): void {
+    try {
+      access();
+    } catch (error) {
+      this.#options.onError({ device, operation, message: error instanceof Error ? error.message : String(error) });
+      throw error;
+    }
+  }
+
+  #watched(name: string, disk: OpenedDisk): BlockMedia {
+    return {
+      sectorCount: disk.sectorCount,
+      readOnly: disk.readOnly,
+      read: (lba, into) => {
+        this.#guard(name, `read of ${into.length / SECTOR} sectors at ${lba}`, () => disk.read(lba, into));
+        this.bytesRead += into.length;
+      },
+      write: (lba, from) => {
+        this.#guard(name, `write of ${from.length / SECTOR} sectors at ${lba}`, () => disk.write(lba, from));
+        this.bytesWritten += from.length;
+      },
+      flush: () => this.#guard(name, 'flush', () => disk.flush()),
+      ...(disk.trim ? { trim: (lba: number, count: number) => disk.trim!(lba, count) } : {}),
+    };
+  }
+
+  #watchedCd(name: string, disc: OpenedCd): CdMedia {
+    return {
+      blockCount: disc.blockCount,
+      read: (block, into) => {
+        this.#guard(name, `read of ${into.length / CD_BLOCK} blocks at ${block}`, () => disc.read(block, into));
+        this.bytesRead += into.length;
+      },
+    };
+  }
+
+  #watchedFloppy(index: number, medium: OpenedFloppy): FloppyMedia {
+    const name = `floppy${index}`;
+    return {
+      size: medium.size,
+      readOnly: medium.readOnly,
+      read: (offset, into) => {
+        this.#guard(name, `read at byte ${offset}`, () => medium.read(offset, into));
+        this.bytesRead += into.length;
+      },
+      write: (offset, from) => {
+        this.#guard(name, `write at byte ${offset}`, () => medium.write(offset, from));
+        this.bytesWritten += from.length;
+      },
+      flush: () => this.#guard(name, 'flush', () => medium.flush()),
+    };
+  }
+}

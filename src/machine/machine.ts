@@ -1,0 +1,416 @@
+/**
+ * One machine in its own thread: power, run loop, resets, endings. Synchronous but for the run loop, which gives the
+ * event loop a turn after each slice so that messages get through, and sleeps while the guest is idle.
+ */
+import type { ResetCause as Cause } from '../../devices/device.ts';
+import { ResetCause } from '../../devices/device.ts';
+import type { RegisterState } from '../../cpu/processor.ts';
+import { StopReason } from '../../cpu/processor.ts';
+import type { FirmwareImages } from '../firmware/images.ts';
+import type { MachineStatistics } from './api.ts';
+import { Board } from './board.ts';
+import type { BoardSignals, CreateProcessor } from './board.ts';
+import type { FirmwareConfiguration, MachineConfiguration, MediaSource } from './configuration.ts';
+import { clockStart, resolveConfiguration } from './defaults.ts';
+import type { ResolvedConfiguration } from './defaults.ts';
+import { closeDriveMedia, openDriveMedia } from './drives.ts';
+import type { DriveMedia } from './drives.ts';
+import { ErrorCode, VirtualServerError } from './errors.ts';
+import type { MachineEnd, MachineEventData, MachineEventType, MachineReason, MachineState } from './events.ts';
+import type { MediaOpener } from './media.ts';
+import { Outputs } from './outputs.ts';
+import { createPacer, initialRate } from './pacing.ts';
+import type { Pacer } from './pacing.ts';
+import { Scheduler } from './scheduler.ts';
+import { ScreenWatch } from './screen-watch.ts';
+import { Sleeper, nextTurn } from './turns.ts';
+
+/** What the machine needs of its host. */
+export interface MachineHostServices {
+  readonly opener: MediaOpener;
+  readonly createProcessor: CreateProcessor;
+  loadFirmware(configuration: FirmwareConfiguration): FirmwareImages;
+  /** Monotonic milliseconds. */
+  hostTime(): number;
+  /** Milliseconds since 1970. */
+  wallClock(): number;
+  /** Minutes by which the host's time zone is ahead of UTC. */
+  zoneMinutes(): number;
+}
+
+export type Emit = <T extends MachineEventType>(
+  type: T,
+  data: MachineEventData<T>,
+  vtime: number,
+  reason?: MachineReason,
+) => void;
+
+/** Host milliseconds between two turns of the event loop. */
+const SLICE_MS = 8;
+/** Host milliseconds that one run of the processor should take, and the instructions that may be asked of it. */
+const RUN_MS = 2;
+const MIN_BUDGET = 2_000;
+const MAX_BUDGET = 4_000_000;
+/** Shorter sleeps are not worth a timer. */
+const MIN_SLEEP_MS = 0.3;
+
+/** What runs while the power is on. */
+interface Powered {
+  readonly board: Board;
+  readonly scheduler: Scheduler;
+  readonly pacer: Pacer;
+  readonly media: DriveMedia;
+  readonly screen: ScreenWatch;
+  readonly outputs: Outputs;
+  busyMs: number;
+  idleMs: number;
+}
+
+export class Machine {
+  readonly configuration: ResolvedConfiguration;
+  readonly #services: MachineHostServices;
+  readonly #emit: Emit;
+  readonly #sleeper = new Sleeper();
+  #state: MachineState = 'TurnedOff';
+  #powered: Powered | undefined;
+  #pendingReset: Cause | undefined;
+  #pendingEnd: MachineEnd | undefined;
+  #budget = MIN_BUDGET;
+  /** The run loop is active; at most one is. */
+  #looping = false;
+
+  /** @throws VirtualServerError `VS_INVALID_CONFIGURATION` */
+  constructor(configuration: MachineConfiguration, services: MachineHostServices, emit: Emit) {
+    this.configuration = resolveConfiguration(configuration);
+    this.#services = services;
+    this.#emit = emit;
+  }
+
+  get state(): MachineState {
+    return this.#state;
+  }
+
+  /** Virtual seconds since power-on. */
+  get vtime(): number {
+    return (this.#powered?.scheduler.now() ?? 0) / 1e9;
+  }
+
+  // ---- lifecycle -------------------------------------------------------------------------------------------------
+
+  /**
+   * Builds the board, opens the media and starts the run loop.
+   * @throws VirtualServerError `VS_INVALID_STATE`, `VS_MEDIA`, `VS_FIRMWARE`; the machine stays off
+   */
+  powerOn(): void {
+    this.#require('start', 'TurnedOff');
+    const { configuration, screenListener } = this;
+    const services = this.#services;
+    const firmware = services.loadFirmware(configuration.firmware);
+    const media = openDriveMedia(configuration, services.opener);
+    try {
+      this.#enter('TurningOn', 'host');
+      const scheduler = new Scheduler(initialRate(configuration.clock));
+      const outputs = new Outputs((type, data) => this.#emit(type, data, this.vtime));
+      const board = new Board({
+        configuration,
+        firmware,
+        media,
+        scheduler,
+        createProcessor: services.createProcessor,
+        clockStart: clockStart(configuration, services.wallClock(), services.zoneMinutes()),
+        signals: this.#signals(outputs),
+      });
+      const pacer = createPacer(configuration.clock, scheduler, () => services.hostTime());
+      const screen = new ScreenWatch(board.vga, () => services.hostTime(), {
+        changed: (state) => screenListener?.(state),
+        mode: (mode) => this.#tell('vm.screen.mode', mode),
+      });
+      this.#powered = { board, scheduler, pacer, media, screen, outputs, busyMs: 0, idleMs: 0 };
+    } catch (error) {
+      closeDriveMedia(media, () => {});
+      this.#enter('TurnedOff', 'crash');
+      throw error;
+    }
+    this.#pendingReset = undefined;
+    this.#pendingEnd = undefined;
+    this.#budget = MIN_BUDGET;
+    if (this.#watchIntervalMs !== undefined) this.#powered.screen.watch(this.#watchIntervalMs, this.#watchPixels);
+    this.#run('host');
+  }
+
+  pause(): void {
+    this.#require('pause', 'Running');
+    this.#enter('Paused', 'host');
+  }
+
+  resume(): void {
+    this.#require('resume', 'Paused');
+    if (this.#powered!.board.processor.tripleFault)
+      throw new VirtualServerError(
+        ErrorCode.InvalidState,
+        'the processor is shut down by a triple fault; reset the machine',
+      );
+    this.#run('host');
+  }
+
+  /** Tears the machine down and builds it again, as the reset button of the product does: four state changes. */
+  reset(): void {
+    this.#require('reset', 'Running', 'Paused');
+    this.#enter('TurningOff', 'host');
+    this.#enter('DeleteMachine', 'host');
+    this.#enter('TurningOn', 'host');
+    const { board } = this.#powered!;
+    board.inputs.clear();
+    board.processor.ram.fill(0);
+    board.reset(ResetCause.PowerOn);
+    this.#tell('vm.reset', { cause: 'host' }, 'host');
+    this.#run('host');
+  }
+
+  /** Cuts the power. Does nothing when off. */
+  powerOff(end: MachineEnd = { reason: 'host' }): void {
+    const powered = this.#powered;
+    if (!powered) return;
+    powered.outputs.flush();
+    this.#enter('TurningOff', end.reason);
+    const vtime = this.vtime;
+    closeDriveMedia(powered.media, (message) =>
+      this.#tell('disk.error', { device: 'disk', operation: 'close', message }),
+    );
+    this.#enter('DeleteMachine', end.reason);
+    this.#powered = undefined;
+    this.#state = 'TurnedOff';
+    this.#emit('vm.state.changed', { state: 'TurnedOff' }, vtime, end.reason);
+    const { code, message } = end;
+    this.#emit(
+      'vm.ended',
+      { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { message }) },
+      vtime,
+      end.reason,
+    );
+    this.#sleeper.wake();
+  }
+
+  pressPowerButton(): void {
+    this.#require('press the power button', 'Running');
+    this.#powered!.board.powerManagement.pressPowerButton();
+    this.#tell('vm.shutdown.requested', {}, 'host');
+    this.#sleeper.wake();
+  }
+
+  /** Something was done to a device from outside: an idle machine must look at it. */
+  wake(): void {
+    this.#sleeper.wake();
+  }
+
+  /** The board while the power is on. @throws VirtualServerError `VS_INVALID_STATE` */
+  get board(): Board {
+    return this.#on().board;
+  }
+
+  #on(): Powered {
+    if (!this.#powered) throw new VirtualServerError(ErrorCode.InvalidState, 'the machine is turned off');
+    return this.#powered;
+  }
+
+  #require(what: string, ...states: MachineState[]): void {
+    if (!states.includes(this.#state))
+      throw new VirtualServerError(ErrorCode.InvalidState, `cannot ${what}: the machine is ${this.#state}`);
+  }
+
+  #enter(state: MachineState, reason: MachineReason): void {
+    this.#state = state;
+    this.#tell('vm.state.changed', { state }, reason);
+  }
+
+  /** Emits an event after the output that came before it. */
+  #tell<T extends MachineEventType>(type: T, data: MachineEventData<T>, reason?: MachineReason): void {
+    this.#powered?.outputs.flush();
+    this.#emit(type, data, this.vtime, reason);
+  }
+
+  // ---- media, screen, numbers ------------------------------------------------------------------------------------
+
+  /** Changes the disc of the first optical drive. @throws VirtualServerError `VS_MEDIA`, `VS_INVALID_CONFIGURATION` */
+  setDisc(source: MediaSource | undefined): void {
+    const device = this.#on().board.drives.setDisc(source, this.#services.opener);
+    this.#mediaChanged(device, source, 'the machine has no optical drive');
+  }
+
+  /** As `setDisc` for floppy drive 0 (A:) or 1. */
+  setFloppy(drive: number, source: MediaSource | undefined): void {
+    const device = this.#on().board.drives.setFloppy(drive, source, this.#services.opener);
+    this.#mediaChanged(device, source, `the machine has no floppy drive ${drive}`);
+  }
+
+  #mediaChanged(device: string | undefined, source: MediaSource | undefined, missing: string): void {
+    if (device === undefined) throw new VirtualServerError(ErrorCode.InvalidConfiguration, missing);
+    this.#tell('drive.media', { device, inserted: source !== undefined }, 'host');
+    this.wake();
+  }
+
+  /** Receives the screen when it has changed; see `watchScreen`. */
+  screenListener: ((state: ReturnType<ScreenWatch['read']>) => void) | undefined;
+  #watchIntervalMs: number | undefined;
+  #watchPixels = false;
+
+  /** Reports screen changes at most every `intervalMs`; undefined stops. Lasts over power cycles. */
+  watchScreen(intervalMs: number | undefined, pixels: boolean): void {
+    this.#watchIntervalMs = intervalMs;
+    this.#watchPixels = pixels;
+    this.#powered?.screen.watch(intervalMs, pixels);
+    this.wake();
+  }
+
+  get screen(): ScreenWatch {
+    return this.#on().screen;
+  }
+
+  statistics(): MachineStatistics {
+    const powered = this.#powered;
+    return {
+      instructions: powered?.board.processor.executed ?? 0,
+      virtualSeconds: this.vtime,
+      busySeconds: (powered?.busyMs ?? 0) / 1000,
+      idleSeconds: (powered?.idleMs ?? 0) / 1000,
+      diskBytesRead: powered?.board.drives.bytesRead ?? 0,
+      diskBytesWritten: powered?.board.drives.bytesWritten ?? 0,
+    };
+  }
+
+  registers(): RegisterState {
+    return this.board.processor.registers();
+  }
+
+  // ---- running ---------------------------------------------------------------------------------------------------
+
+  #signals(outputs: Outputs): BoardSignals {
+    const stop = (): void => this.#powered?.board.processor.stop();
+    return {
+      onReset: (cause) => {
+        // A hard reset wins over a soft one asked for by the same instruction.
+        this.#pendingReset = Math.min(this.#pendingReset ?? cause, cause) as Cause;
+        stop();
+      },
+      onPowerOff: () => {
+        this.#pendingEnd = { reason: 'guest' };
+        stop();
+      },
+      onDebugExit: (value) => {
+        if (!this.configuration.debugExit) return;
+        this.#tell('vm.debugExit', { code: value });
+        this.#pendingEnd = { reason: 'debugExit', code: value };
+        stop();
+      },
+      onSerialOutput: (port, byte) => outputs.serial(port, byte),
+      onParallelOutput: (byte) => outputs.parallel(byte),
+      onDebugOutput: (byte) => outputs.debug(byte),
+      onLeds: (leds) => this.#tell('vm.keyboard.leds', leds),
+      onTray: (device, open) => this.#tell('drive.media', { device, inserted: !open }, 'guest'),
+      onDiskError: (error) => this.#tell('disk.error', error, 'disk'),
+      onLog: (message) => this.#tell('vm.log', message),
+    };
+  }
+
+  #run(reason: MachineReason): void {
+    this.#powered!.pacer.start();
+    this.#enter('Running', reason);
+    this.#sleeper.wake();
+    if (!this.#looping) void this.#loop();
+  }
+
+  async #loop(): Promise<void> {
+    this.#looping = true;
+    // Never inside the caller: `powerOn` returns before the guest's first instruction.
+    await nextTurn();
+    while (this.#state === 'Running') {
+      try {
+        const sleep = this.#slice();
+        await this.#rest(sleep);
+      } catch (error) {
+        const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        this.powerOff({ reason: 'crash', message });
+      }
+    }
+    this.#looping = false;
+  }
+
+  async #rest(milliseconds: number): Promise<void> {
+    if (this.#state !== 'Running' || milliseconds < MIN_SLEEP_MS) return nextTurn();
+    const powered = this.#powered!;
+    const from = this.#services.hostTime();
+    await this.#sleeper.sleep(Math.min(milliseconds, powered.screen.nextReport()));
+    powered.idleMs += this.#services.hostTime() - from;
+  }
+
+  /** Runs the machine for some milliseconds. @returns milliseconds to sleep before the next slice */
+  #slice(): number {
+    const powered = this.#powered!;
+    const { board, scheduler, pacer, screen, outputs } = powered;
+    const { processor } = board;
+    const start = this.#services.hostTime();
+    const executed = processor.executed;
+    let now = start;
+    let sleep = 0;
+    while (this.#state === 'Running') {
+      scheduler.runDue();
+      if (this.#pendingEnd !== undefined || this.#pendingReset !== undefined) {
+        this.#carryOut(board);
+        continue;
+      }
+      const before = processor.executed;
+      const reason = processor.run(Math.min(scheduler.headroom(), this.#budget));
+      const after = this.#services.hostTime();
+      if (reason === StopReason.Budget) this.#adapt(processor.executed - before, after - now);
+      else if (reason === StopReason.Shutdown) this.#tripleFault(board);
+      now = after;
+      if (reason === StopReason.Halted && (sleep = pacer.idle(scheduler.nextDeadline)) > 0) break;
+      if (now - start >= SLICE_MS) break;
+    }
+    powered.busyMs += now - start;
+    if (this.#powered !== powered) return 0;
+    pacer.ran(processor.executed - executed, now - start);
+    outputs.flush();
+    screen.ranUntil(now);
+    return Math.max(sleep, pacer.hold());
+  }
+
+  /** Chooses the next budget so that a run takes about `RUN_MS`. */
+  #adapt(instructions: number, milliseconds: number): void {
+    if (instructions < this.#budget) return;
+    const factor = Math.min(Math.max(RUN_MS / Math.max(milliseconds, 0.01), 0.5), 2);
+    this.#budget = Math.min(Math.max(Math.round(this.#budget * factor), MIN_BUDGET), MAX_BUDGET);
+  }
+
+  /** Does what the guest asked for from inside an instruction. */
+  #carryOut(board: Board): void {
+    const end = this.#pendingEnd;
+    const cause = this.#pendingReset;
+    this.#pendingEnd = undefined;
+    this.#pendingReset = undefined;
+    if (end) {
+      this.powerOff(end);
+    } else if (cause !== undefined) {
+      board.reset(cause);
+      if (cause !== ResetCause.Soft) this.#tell('vm.reset', { cause: 'guest' }, 'guest');
+    }
+  }
+
+  #tripleFault(board: Board): void {
+    const policy = this.configuration.tripleFault;
+    const report = board.processor.tripleFault ?? { chain: [], registers: board.processor.registers() };
+    this.#tell('vm.tripleFault', { ...report, policy }, 'tripleFault');
+    switch (policy) {
+      case 'reset':
+        board.reset(ResetCause.Hard);
+        this.#tell('vm.reset', { cause: 'tripleFault' }, 'tripleFault');
+        break;
+      case 'stop':
+        this.powerOff({ reason: 'tripleFault' });
+        break;
+      case 'pause':
+        this.#enter('Paused', 'tripleFault');
+        break;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/** Opens the image files of a configuration, on Node. */
+import { openCd, openDisk, openFloppy } from '../disks/index.ts';
+import type { WriteMode } from '../disks/index.ts';
+import type { DiskMode, MediaSource } from './configuration.ts';
+import type { MediaOpener } from './media.ts';
+import { asMediaError, bytesOpener } from './media.ts';
+
+const MODES: Readonly<Record<DiskMode, WriteMode>> = {
+  auto: 'auto',
+  undo: 'undo-file',
+  memory: 'undo-memory',
+  direct: 'write-through',
+  'read-only': 'read-only',
+};
+
+const modeOf = (source: MediaSource): { mode: WriteMode; undoPath?: string } => ({
+  mode: MODES[source.mode ?? 'memory'],
+  ...(source.undoPath === undefined ? {} : { undoPath: source.undoPath }),
+});
+
+export const nodeOpener: MediaOpener = {
+  disk: (source) =>
+    source.path === undefined
+      ? bytesOpener.disk(source)
+      : asMediaError(source, () => openDisk(source.path!, modeOf(source))),
+  cd: (source) =>
+    source.path === undefined ? bytesOpener.cd(source) : asMediaError(source, () => openCd(source.path!)),
+  floppy: (source) =>
+    source.path === undefined
+      ? bytesOpener.floppy(source)
+      : asMediaError(source, () => openFloppy(source.path!, modeOf(source))),
+};

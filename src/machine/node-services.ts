@@ -1,0 +1,14 @@
+/** What a machine gets from Node. */
+import { createProcessor } from '../../cpu/index.ts';
+import { loadFirmware } from '../firmware/node-loader.ts';
+import type { MachineHostServices } from './machine.ts';
+import { nodeOpener } from './node-media.ts';
+
+export const nodeServices: MachineHostServices = {
+  opener: nodeOpener,
+  createProcessor,
+  loadFirmware,
+  hostTime: () => performance.now(),
+  wallClock: () => Date.now(),
+  zoneMinutes: () => -new Date().getTimezoneOffset(),
+};
