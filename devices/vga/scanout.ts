@@ -32,8 +32,10 @@ export interface CounterScan {
   readonly rowHeight: number;
   /** Scan line within the row that the screen starts with. */
   readonly presetRowScan: number;
-  /** First scan line of the lower window, which shows address 0; `lines` or more if there is none. */
+  /** First scan line of the lower window; `lines` or more if there is none. */
   readonly splitLine: number;
+  /** Counter at the start of the lower window: 0, or the byte panning. */
+  readonly splitStart: number;
   /** Pixels, in units of the mode, that the picture is shifted to the left. */
   readonly pan: number;
   readonly splitPan: number;
@@ -100,6 +102,25 @@ export interface PackedScanout {
 }
 
 export type Scanout = BlankScanout | TextScanout | PlanarScanout | PackedScanout;
+
+/** Scan lines that always show the same: double scanning, and rows higher than one line that do not address by line. */
+export function linesPerPictureLine(scan: PlanarScanout): number {
+  const byLine = scan.addressing.rowScan13 || scan.addressing.rowScan14;
+  return scan.repeat * (byLine ? 1 : scan.rowHeight);
+}
+
+/** Pixels of the picture, with repeated scan lines counted once in graphics modes. */
+export function scanoutSize(scan: Scanout): { readonly width: number; readonly height: number } {
+  switch (scan.kind) {
+    case 'text':
+      return { width: scan.columns * scan.cellWidth, height: scan.lines };
+    case 'planar':
+      return { width: scan.width, height: Math.max(1, Math.floor(scan.lines / linesPerPictureLine(scan))) };
+    case 'blank':
+    case 'packed':
+      return { width: scan.width, height: scan.height };
+  }
+}
 
 /** The register files of a plain VGA. */
 export interface VgaRegisters {
@@ -197,6 +218,7 @@ export function vgaScanout(registers: VgaRegisters, mask = 0xffff): BlankScanout
     rowHeight: (maximumScan & 0x1f) + 1,
     presetRowScan: crtc[Crtc.PresetRowScan]! & 0x1f,
     splitLine: lineCompare(crtc) + 1,
+    splitStart: mode & 0x20 ? 0 : bytePan,
     pan,
     splitPan: mode & 0x20 ? 0 : pan,
   };

@@ -184,6 +184,7 @@ export class Vga implements Device {
       rowHeight: 1,
       presetRowScan: 0,
       splitLine: height,
+      splitStart: 0,
       pan: dispi.xOffset & 7,
       splitPan: 0,
       countShift: 0,

@@ -33,6 +33,10 @@ export class Display {
   #mode = '';
   #frame: Frame | undefined;
   #pixels = new Uint32Array(0);
+  /** Of the present graphics mode, and the bytes of video memory it shows. */
+  #lines: LineSource | undefined;
+  #from = 0;
+  #to = 0;
 
   constructor(adapter: VideoAdapter) {
     this.#adapter = adapter;
@@ -65,9 +69,11 @@ export class Display {
         if (!this.#takeDirty(0, Math.min(PLANE_BYTES, adapter.memory.bytes.length)) && !fresh) return undefined;
         return (this.#frame = textFrame(scan, adapter.memory.words, this.#colors));
       case 'packed':
-        return this.#draw(packedLines(scan, adapter.memory.bytes, this.#colors), fresh);
+        if (fresh) this.#lines = packedLines(scan, adapter.memory.bytes, this.#colors);
+        return this.#draw(fresh);
       case 'planar':
-        return this.#draw(planarLines(scan, adapter.memory.words, this.#colors), fresh);
+        if (fresh) this.#lines = planarLines(scan, adapter.memory.words, this.#colors);
+        return this.#draw(fresh);
     }
   }
 
@@ -76,18 +82,21 @@ export class Display {
     return { kind: 'graphics', blank: true, width, height, pixels: new Uint8Array(pixels.buffer) };
   }
 
-  #draw(lines: LineSource, fresh: boolean): GraphicsFrame | undefined {
+  #draw(fresh: boolean): GraphicsFrame | undefined {
+    const lines = this.#lines!;
     const { width, height } = lines;
-    let from = Infinity;
-    let to = 0;
-    for (let y = 0; y < height; y++) {
-      const [first, end] = lines.bytes(y);
-      from = Math.min(from, first);
-      to = Math.max(to, end);
+    if (fresh) {
+      this.#from = Infinity;
+      this.#to = 0;
+      for (let y = 0; y < height; y++) {
+        const [first, end] = lines.bytes(y);
+        this.#from = Math.min(this.#from, first);
+        this.#to = Math.max(this.#to, end);
+      }
+      this.#to = Math.min(this.#to, this.#adapter.memory.bytes.length);
+      if (this.#pixels.length !== width * height) this.#pixels = new Uint32Array(width * height);
     }
-    const changed = this.#takeDirty(from, Math.min(to, this.#adapter.memory.bytes.length));
-    if (!changed && !fresh) return undefined;
-    if (this.#pixels.length !== width * height) this.#pixels = new Uint32Array(width * height);
+    if (!this.#takeDirty(this.#from, this.#to) && !fresh) return undefined;
     for (let y = 0; y < height; y++) if (fresh || this.#touched(lines.bytes(y))) lines.draw(y, this.#pixels, y * width);
     const pixels = new Uint8Array(this.#pixels.buffer);
     return (this.#frame = { kind: 'graphics', blank: false, width, height, pixels });

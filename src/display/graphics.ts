@@ -1,6 +1,6 @@
 /** Graphics modes: pixels out of video memory, a line at a time. */
-import type { PackedScanout, PlanarScanout } from '../../devices/vga/scanout.ts';
-import { planeAddress } from '../../devices/vga/scanout.ts';
+import type { PackedScanout, PixelFormat, PlanarScanout } from '../../devices/vga/scanout.ts';
+import { linesPerPictureLine, planeAddress, scanoutSize } from '../../devices/vga/scanout.ts';
 
 /** A graphics picture resolved into lines that can be drawn independently. */
 export interface LineSource {
@@ -23,21 +23,23 @@ const PIXEL_BYTES = { indexed8: 1, rgb555: 2, rgb565: 2, rgb888: 3, rgb8888: 4 }
 export function packedLines(scan: PackedScanout, memory: Uint8Array, colors: Uint32Array): LineSource {
   const { width, height, start, pitch, format } = scan;
   const size = PIXEL_BYTES[format];
+  const pixel: Readonly<Record<PixelFormat, (at: number) => number>> = {
+    indexed8: (at) => colors[memory[at]!]!,
+    rgb555: (at) => {
+      const v = memory[at]! | (memory[at + 1]! << 8);
+      return FIVE[(v >> 10) & 31]! | (FIVE[(v >> 5) & 31]! << 8) | (FIVE[v & 31]! << 16);
+    },
+    rgb565: (at) => {
+      const v = memory[at]! | (memory[at + 1]! << 8);
+      return FIVE[v >> 11]! | (SIX[(v >> 5) & 63]! << 8) | (FIVE[v & 31]! << 16);
+    },
+    rgb888: (at) => memory[at + 2]! | (memory[at + 1]! << 8) | (memory[at]! << 16),
+    rgb8888: (at) => memory[at + 2]! | (memory[at + 1]! << 8) | (memory[at]! << 16),
+  };
+  const color = pixel[format];
   const draw = (y: number, into: Uint32Array, at: number): void => {
     let from = start + y * pitch;
-    for (let x = 0; x < width; x++, from += size) {
-      let color: number;
-      if (size === 1) {
-        color = colors[memory[from]!]!;
-      } else if (size === 2) {
-        const v = memory[from]! | (memory[from + 1]! << 8);
-        if (format === 'rgb565') color = FIVE[v >> 11]! | (SIX[(v >> 5) & 63]! << 8) | (FIVE[v & 31]! << 16);
-        else color = FIVE[(v >> 10) & 31]! | (FIVE[(v >> 5) & 31]! << 8) | (FIVE[v & 31]! << 16);
-      } else {
-        color = memory[from + 2]! | (memory[from + 1]! << 8) | (memory[from]! << 16);
-      }
-      into[at + x] = color | OPAQUE;
-    }
+    for (let x = 0; x < width; x++, from += size) into[at + x] = color(from) | OPAQUE;
   };
   return { width, height, draw, bytes: (y) => [start + y * pitch, start + y * pitch + width * size] };
 }
@@ -49,15 +51,9 @@ interface PlanarLine {
   readonly pan: number;
 }
 
-/** Scan lines that always show the same: double scanning, and rows higher than one line that do not address by line. */
-function linesPerPictureLine(scan: PlanarScanout): number {
-  const byLine = scan.addressing.rowScan13 || scan.addressing.rowScan14;
-  return scan.repeat * (byLine ? 1 : scan.rowHeight);
-}
-
 function layoutLines(scan: PlanarScanout): PlanarLine[] {
   const step = linesPerPictureLine(scan);
-  const height = Math.max(1, Math.floor(scan.lines / step));
+  const { height } = scanoutSize(scan);
   const rowScans = scan.repeat * scan.rowHeight;
   const lines: PlanarLine[] = [];
   const preset = Math.min(scan.presetRowScan, scan.rowHeight - 1) * scan.repeat;
@@ -67,7 +63,7 @@ function layoutLines(scan: PlanarScanout): PlanarLine[] {
     const split = below >= 0;
     const line = split ? Math.floor(below / step) * step : y * step + preset;
     lines.push({
-      counter: (split ? 0 : scan.start) + Math.floor(line / rowScans) * scan.pitch,
+      counter: (split ? scan.splitStart : scan.start) + Math.floor(line / rowScans) * scan.pitch,
       rowScan: Math.floor((line % rowScans) / scan.repeat),
       pan: split ? scan.splitPan : scan.pan,
     });

@@ -23,7 +23,7 @@ function layoutRows(scan: TextScanout): RowLayout {
   let line = Math.min(scan.presetRowScan, scan.rowHeight - 1);
   for (let y = 0; y < shown; y++) {
     if (y > 0 && y * scan.repeat >= scan.splitLine && (y - 1) * scan.repeat < scan.splitLine) {
-      counter = 0;
+      counter = scan.splitStart;
       line = 0;
       starts.push(counter);
       pan.push(scan.splitPan);

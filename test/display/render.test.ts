@@ -1,6 +1,7 @@
 /** From registers and memory to pixels. */
 import { describe, expect, it } from 'vitest';
 import { decode } from 'fast-png';
+import { scanoutSize } from '../../devices/vga/scanout.ts';
 import { Display } from '../../src/display/display.ts';
 import type { Frame, GraphicsFrame, Picture, TextFrame } from '../../src/display/frame.ts';
 import { encodePng } from '../../src/display/png.ts';
@@ -295,6 +296,41 @@ describe('graphics modes', () => {
     const frame = asGraphics(s.display.frame());
     expect(frame.blank).toBe(true);
     expect(pixel(renderFrame(frame), 0, 0)).toBe(BLACK);
+  });
+});
+
+describe('panning', () => {
+  it('by bytes moves the upper window, and the lower one unless panning stops at the split', () => {
+    const s = screen(MODE_D);
+    s.set(SEQ, 2, 4);
+    s.poke(0xa0000 + 2, 0x80);
+    s.set(CRTC, 0x08, 0x40); // two bytes
+    s.set(CRTC, 0x18, 199); // the lower window starts at scan line 200, picture line 100
+    s.set(CRTC, 0x07, 0x0f);
+    s.set(CRTC, 0x09, 0x80);
+    const line = (y: number): number => {
+      const picture = renderFrame(s.display.frame());
+      return Array.from({ length: 320 }, (_, x) => x).findIndex((x) => pixel(picture, x, y) !== BLACK);
+    };
+    expect([line(0), line(100)]).toEqual([0, 0]);
+    s.set(ATTR, 0x10, 0x21);
+    s.outb(0x3c0, 0x20);
+    expect([line(0), line(100), line(101)]).toEqual([0, 16, -1]);
+  });
+});
+
+describe('scanoutSize', () => {
+  it.each([
+    ['3', MODE_3, 720, 400],
+    ['4', MODE_4, 320, 200],
+    ['6', MODE_6, 640, 200],
+    ['0Dh', MODE_D, 320, 200],
+    ['12h', MODE_12, 640, 480],
+    ['13h', MODE_13, 320, 200],
+  ])('of mode %s is that of the picture', (_name, mode, width, height) => {
+    const s = screen(mode);
+    expect(scanoutSize(s.vga.scanout())).toEqual({ width, height });
+    expect(renderFrame(s.display.frame())).toMatchObject({ width, height });
   });
 });
 
