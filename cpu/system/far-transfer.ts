@@ -38,17 +38,19 @@ function enterCode(core: Core, code: Descriptor, offset: number, cpl: number): v
   core.modeChanged();
 }
 
-function requirePresentCode(code: Descriptor, offset: number): void {
+function requirePresent(code: Descriptor): void {
   if (!code.present) throw new CpuFault(VECTOR.NP, selectorError(code.selector));
+}
+function requireWithinLimit(code: Descriptor, offset: number): void {
   if (offset > code.limit) throw new CpuFault(VECTOR.GP, 0);
 }
 
 /** A code segment named by a far pointer itself. */
-function checkDirectCode(core: Core, code: Descriptor, offset: number): void {
+function checkDirectCode(core: Core, code: Descriptor): void {
   const { cpl } = core.state;
   const allowed = isConforming(code) ? code.dpl <= cpl : (code.selector & 3) <= cpl && code.dpl === cpl;
   if (!allowed) throw new CpuFault(VECTOR.GP, selectorError(code.selector));
-  requirePresentCode(code, offset);
+  requirePresent(code);
 }
 
 /** Gates and TSSs demand that both CPL and RPL are within their DPL. */
@@ -109,7 +111,8 @@ export function farJump(core: Core, selector: number, offset: number): 'jump' {
   }
   const descriptor = targetDescriptor(core, selector);
   if (isCode(descriptor)) {
-    checkDirectCode(core, descriptor, offset);
+    checkDirectCode(core, descriptor);
+    requireWithinLimit(descriptor, offset);
     markAccessed(core, descriptor);
     enterCode(core, descriptor, offset, state.cpl);
     return 'jump';
@@ -119,7 +122,8 @@ export function farJump(core: Core, selector: number, offset: number): 'jump' {
     const gate = gateTarget(descriptor);
     const code = gatedCode(core, gate.selector);
     if (!isConforming(code) && code.dpl !== state.cpl) throw new CpuFault(VECTOR.GP, selectorError(gate.selector));
-    requirePresentCode(code, gate.offset);
+    requirePresent(code);
+    requireWithinLimit(code, gate.offset);
     markAccessed(core, code);
     enterCode(core, code, gate.offset, state.cpl);
     return 'jump';
@@ -158,13 +162,18 @@ function callInner(core: Core, gate: ReturnType<typeof gateTarget>, code: Descri
   enterCode(core, code, gate.offset, cpl);
 }
 
+/**
+ * CALL within the privilege level. The return address reaches the stack before the offset is held against the limit, as
+ * processors do it: a call that faults there leaves it below ESP.
+ */
 function callSame(core: Core, code: Descriptor, offset: number, size: Size): void {
   const { state } = core;
   const stack = Stack.current(core);
   stack.push(size, state.selector(SEGMENT.CS));
   stack.push(size, core.nextEip);
-  requirePresentCode(code, offset);
   markAccessed(core, code);
+  stack.flush();
+  requireWithinLimit(code, offset);
   stack.commit();
   enterCode(core, code, offset, state.cpl);
 }
@@ -185,7 +194,7 @@ export function farCall(core: Core, selector: number, offset: number, size: Size
   }
   const descriptor = targetDescriptor(core, selector);
   if (isCode(descriptor)) {
-    checkDirectCode(core, descriptor, offset);
+    checkDirectCode(core, descriptor);
     callSame(core, descriptor, offset, size);
     return 'jump';
   }
@@ -193,7 +202,7 @@ export function farCall(core: Core, selector: number, offset: number, size: Size
     checkCallGate(core, descriptor);
     const gate = gateTarget(descriptor);
     const code = gatedCode(core, gate.selector);
-    if (!code.present) throw new CpuFault(VECTOR.NP, selectorError(gate.selector));
+    requirePresent(code);
     if (!isConforming(code) && code.dpl < state.cpl) callInner(core, gate, code);
     else callSame(core, code, gate.offset, gate.wide ? 4 : 2);
     return 'jump';
