@@ -97,7 +97,7 @@ const transfers = [
   line('df c8+i', 'fxch', 'STi', x87.withIndex('Exchange')),
   line('dd d0+i', 'fst', 'STi', x87.withIndex('StoreRegister')),
   line('dd d8+i', 'fstp', 'STi', x87.withIndex('StoreRegister', true)),
-  line('d9 d8+i', 'fstp', 'STi', x87.withIndex('StoreRegister', true)),
+  line('d9 d8+i', 'fstp', 'STi', x87.withIndex('StoreRegisterIfFull', true)),
   line('df d0+i', 'fstp', 'STi', x87.withIndex('StoreRegister', true)),
   line('df d8+i', 'fstp', 'STi', x87.withIndex('StoreRegister', true)),
   line('dd c0+i', 'ffree', 'STi', x87.withIndex('Free')),
@@ -129,6 +129,10 @@ const unary = [
   line('d9 e1', 'fabs', '', x87.simple('Absolute')),
   line('d9 fa', 'fsqrt', '', x87.simple('SquareRoot')),
   line('d9 fc', 'frndint', '', x87.simple('Round')),
+  line('d9 f4', 'fxtract', '', x87.simple('Extract')),
+  line('d9 f5', 'fprem1', '', x87.withConstant('PartialRemainder', 1)),
+  line('d9 f8', 'fprem', '', x87.withConstant('PartialRemainder', 0)),
+  line('d9 fd', 'fscale', '', x87.simple('Scale')),
 ];
 
 const controls = [

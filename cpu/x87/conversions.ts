@@ -165,15 +165,19 @@ function emitTo(f: FunctionBuilder, signal: I32Function, { fraction, exponentBit
   f.set(kept, i64.add(kept, i64.shl(i64.extend_s(exponent), BigInt(fraction))));
   f.if(i32.or(i32.ge_s(exponent, maximum), i64.ge_u(kept, infinity)), () => {
     f.if(i32.eqz(i32.and(cw, STATUS.OE)), () => {
-      f.run(signal, i32.or(STATUS.OE, i32.or(i32.and(flags, STATUS.PE), i32.shl(up, 9))));
+      f.run(signal, i32.or(STATUS.OE, i32.shl(up, 9)));
       f.return(0);
     });
     f.set(flags, STATUS.OE | STATUS.PE);
     f.set(up, i32.or(i32.eqz(mode), i32.eq(mode, select(x.sign, i32.const(1), i32.const(2)))));
     f.set(kept, select(up, i64.const(infinity), i64.const(infinity - 1n)));
   });
-  const unmasked = f.call(signal, i32.or(flags, i32.shl(up, 9)));
-  f.if(i32.and(unmasked, STATUS.UE), () => f.return(0));
+  // An unmasked underflow is reported alone, before rounding could be inexact.
+  f.if(i32.and(i32.and(flags, STATUS.UE), i32.not(cw)), () => {
+    f.run(signal, STATUS.UE);
+    f.return(0);
+  });
+  f.run(signal, i32.or(flags, i32.shl(up, 9)));
   store(kept);
   f.return(1);
 }

@@ -4,6 +4,7 @@ import { defineArithmetic } from './arithmetic.ts';
 import { defineCompare, defineExamine } from './compare.ts';
 import { defineConversions } from './conversions.ts';
 import { defineRound, defineSignal } from './rounding.ts';
+import { defineScaling } from './scaling.ts';
 import { defineSpecials } from './specials.ts';
 import { defineStack } from './stack.ts';
 
@@ -13,11 +14,12 @@ import { defineStack } from './stack.ts';
  */
 export function defineX87(m: ModuleBuilder): Record<string, FunctionRef & { result: 'i32' }> {
   const signal = defineSignal(m);
-  const round = defineRound(m, signal);
+  const { round, roundFull } = defineRound(m, signal);
   const specials = defineSpecials(m, signal);
   const arithmetic = defineArithmetic(m, signal, round, specials);
   const conversions = defineConversions(m, signal, specials);
   const compare = defineCompare(m, signal);
   const examine = defineExamine(m);
-  return defineStack(m, { signal, specials, arithmetic, conversions, compare, examine });
+  const scaling = defineScaling(m, signal, roundFull, conversions.fromInteger, specials);
+  return defineStack(m, { signal, specials, arithmetic, conversions, compare, examine, scaling });
 }

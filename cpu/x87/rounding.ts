@@ -122,7 +122,7 @@ function defineRoundGeneral(m: ModuleBuilder, signal: I32Function): I32Function 
       split();
       f.set(tiny, i32.or(i32.lt_s(exponent, 0), i64.ne(i64.shl(i64.add(kept, i64.extend_u(up)), drop), 0n)));
       f.if(
-        i32.and(tiny, i32.eqz(i32.and(cw, STATUS.UE))),
+        i32.and(i32.and(tiny, i32.eqz(i32.and(cw, STATUS.UE))), i32.gt_s(exponent, -EXPONENT_WRAP)),
         () => {
           f.set(exponent, i32.add(exponent, EXPONENT_WRAP));
           f.set(flags, STATUS.UE);
@@ -150,7 +150,7 @@ function defineRoundGeneral(m: ModuleBuilder, signal: I32Function): I32Function 
         });
         f.if(i32.ge_s(exponent, EXPONENT_MAX), () => {
           f.if(
-            i32.and(cw, STATUS.OE),
+            i32.or(i32.and(cw, STATUS.OE), i32.ge_s(exponent, EXPONENT_MAX + EXPONENT_WRAP)),
             () => {
               f.set(flags, STATUS.OE | STATUS.PE);
               f.set(up, i32.or(i32.eqz(mode), i32.eq(mode, select(sign, i32.const(1), i32.const(2)))));
@@ -171,15 +171,21 @@ function defineRoundGeneral(m: ModuleBuilder, signal: I32Function): I32Function 
   });
 }
 
+export interface Rounding {
+  /** (destination address, sign 0/8000h, biased exponent, significand, extra) -> 1 */
+  round: I32Function;
+  /** The same to 64 bits whatever the precision control, for the operations it does not govern. */
+  roundFull: I32Function;
+}
+
 /**
  * Rounds significand.extra (integer bit set, 64 further bits with the last one sticky) to the precision and rounding mode of the
  * control word, stores it and signals. Exponents may lie outside the format. The result is always written: unmasked
- * overflow and underflow deliver a register result with wrapped exponent.
- * (destination address, sign 0/8000h, biased exponent, significand, extra) -> 1
+ * overflow and underflow deliver a register result with wrapped exponent, or as if masked where even that is out of range (FSCALE).
  */
-export function defineRound(m: ModuleBuilder, signal: I32Function): I32Function {
+export function defineRound(m: ModuleBuilder, signal: I32Function): Rounding {
   const general = defineRoundGeneral(m, signal);
-  return m.function(['i32', 'i32', 'i32', 'i64', 'i64'], 'i32', (f) => {
+  const round = m.function(['i32', 'i32', 'i32', 'i64', 'i64'], 'i32', (f) => {
     const [destination, sign, exponent, significand, extra] = f.params as unknown as [
       Local<'i32'>,
       Local<'i32'>,
@@ -206,4 +212,9 @@ export function defineRound(m: ModuleBuilder, signal: I32Function): I32Function 
     });
     f.return(f.call(general, destination, sign, exponent, significand, extra, cw));
   });
+  const roundFull = m.function(['i32', 'i32', 'i32', 'i64', 'i64'], 'i32', (f) => {
+    const [destination, sign, exponent, significand, extra] = f.params as unknown as [Expr, Expr, Expr, Expr, Expr];
+    f.return(f.call(general, destination, sign, exponent, significand, extra, i32.or(control(), 0x300)));
+  });
+  return { round, roundFull };
 }

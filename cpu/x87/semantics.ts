@@ -124,10 +124,8 @@ export const compareFlags =
     wait(c);
     record(c);
     const image = c.f.let(call(c, 'CompareFlags', c.rmNumber(), quiet ? QUIET : 0));
-    c.f.if(i32.eqz(i32.and(image, 2)), () => {
-      c.setStatusFlags(image);
-      if (pop) run(c, 'Pop');
-    });
+    c.setStatusFlags(i32.and(image, 0x45));
+    if (pop) popIf(c, i32.eqz(i32.and(image, 2)));
   };
 
 /** FLD and FILD. */

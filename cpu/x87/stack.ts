@@ -38,6 +38,7 @@ import {
   top,
 } from './format.ts';
 import type { I32Function } from './rounding.ts';
+import type { Scaling } from './scaling.ts';
 import type { Specials } from './specials.ts';
 
 /**
@@ -61,6 +62,7 @@ export interface StackParts {
   conversions: Conversions;
   compare: I32Function;
   examine: I32Function;
+  scaling: Scaling;
 }
 
 const setInUse = (f: FunctionBuilder, n: Expr<'i32'>): void =>
@@ -69,7 +71,7 @@ const setTop = (f: FunctionBuilder, n: Expr<'i32'>): void => f.store(0, n, STATE
 const clearC1 = (f: FunctionBuilder): void => f.store(0, i32.and(status(), ~STATUS.C1), STATE.X87_STATUS);
 
 export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string, I32Function> {
-  const { signal, specials, arithmetic, conversions, compare, examine } = parts;
+  const { signal, specials, arithmetic, conversions, compare, examine, scaling } = parts;
   const functions: Record<string, I32Function> = {};
   const define = (name: string, params: readonly ValueType[], build: (f: FunctionBuilder) => void): I32Function =>
     (functions[`x87${name}`] = m.function(params, 'i32', build));
@@ -111,7 +113,8 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
   const pushConverted = (name: string, type: ValueType, conversion: I32Function): I32Function =>
     push(name, [type], (f, address) => {
       const flags = f.let(f.call(conversion, address, f.params[0]!));
-      f.if(f.call(signal, flags), () => f.return(0));
+      // An unmasked denormal exception is reported with the push done.
+      f.if(i32.and(f.call(signal, flags), STATUS.IE), () => f.return(0));
       f.if(i32.and(flags, STATUS.IE), () => f.store64(address, i64.or(loadSignificand(address), 1n << 62n)));
     });
   pushConverted('LoadSingle', 'i32', conversions.fromSingle);
@@ -144,11 +147,11 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
   define('LoadRegister', ['i32'], (f) => {
     const source = f.let(physical(f.params[0] as Local<'i32'>));
     const n = f.let(physical(7));
-    f.if(isInUse(n), () => f.return(f.call(overflow)));
     const address = f.let(registerAddress(n));
     f.if(
       isInUse(source),
       () => {
+        f.if(isInUse(n), () => f.return(f.call(overflow)));
         const from = f.let(registerAddress(source));
         storeRegister(f, address, loadExponent(from), loadSignificand(from));
         clearC1(f);
@@ -290,6 +293,53 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
     clearC1(f);
   });
 
+  // (1 = FPREM1)
+  define('PartialRemainder', ['i32'], (f) => {
+    const a = f.let(registerAddress(top()));
+    f.store(0, i32.and(status(), ~(STATUS.C1 | STATUS.C2)), STATE.X87_STATUS);
+    f.if(i32.eqz(i32.and(isInUse(top()), isInUse(physical(1)))), () => {
+      f.if(i32.eqz(f.call(specials.underflow, a)), () => f.return(0));
+      setInUse(f, top());
+      f.return(1);
+    });
+    f.return(f.call(scaling.remainder, a, registerAddress(physical(1)), f.params[0]!));
+  });
+  define('Scale', [], (f) => {
+    const a = f.let(registerAddress(top()));
+    f.if(i32.eqz(i32.and(isInUse(top()), isInUse(physical(1)))), () => {
+      f.if(i32.eqz(f.call(specials.underflow, a)), () => f.return(0));
+      setInUse(f, top());
+      f.return(1);
+    });
+    f.return(f.call(scaling.scale, a, registerAddress(physical(1))));
+  });
+  // FXTRACT: the exponent replaces ST(0), the significand is pushed.
+  define('Extract', [], (f) => {
+    const n = f.let(physical(7));
+    const exponent = f.let(registerAddress(top()));
+    const significand = f.let(registerAddress(n));
+    const flags = f.let(
+      select(
+        isInUse(top()),
+        select(isInUse(n), i32.const(STATUS.IE | STATUS.SF | STATUS.C1), i32.const(0)),
+        i32.const(STATUS.IE | STATUS.SF),
+      ),
+    );
+    f.if(
+      flags,
+      () => {
+        f.if(i32.and(f.call(signal, flags), STATUS.IE), () => f.return(0));
+        storeRegister(f, exponent, INDEFINITE_EXPONENT, INDEFINITE_SIGNIFICAND);
+        storeRegister(f, significand, INDEFINITE_EXPONENT, INDEFINITE_SIGNIFICAND);
+        setInUse(f, top());
+      },
+      () => f.if(i32.eqz(f.call(scaling.extract, exponent, significand)), () => f.return(0)),
+    );
+    setTop(f, n);
+    setInUse(f, n);
+    f.return(1);
+  });
+
   // Comparison
 
   /** Sets the condition codes from a comparison's result and returns 1, or 0 after an unmasked exception. */
@@ -315,9 +365,13 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
     const result = f.let(f.call(compareRegisters, f.params[0]!, f.params[1]!));
     conclude(f, result);
   });
-  // (index, 0 or QUIET) -> EFLAGS image with ZF PF CF, bit 1 set if an unmasked exception forbids to change EFLAGS and to pop
+  // (index, 0 or QUIET) -> EFLAGS image with ZF PF CF, bit 1 set if an unmasked exception forbids to pop
   define('CompareFlags', ['i32', 'i32'], (f) => {
+    // C1 becomes 0 on a stack fault only.
+    const full = i32.and(isInUse(top()), isInUse(physical(f.params[0] as Local<'i32'>)));
+    const c1 = f.let(i32.and(status(), i32.shl(full, 9)));
     const result = f.let(f.call(compareRegisters, f.params[0]!, f.params[1]!));
+    f.store(0, i32.or(status(), c1), STATE.X87_STATUS);
     f.return(i32.or(i32.shr_u(result, 8), i32.shl(i32.and(result, 1), 1)));
   });
   // (flags of the memory operand)
@@ -387,6 +441,11 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
     setInUse(f, n);
     f.return(1);
   });
+  // The undocumented encodings of FSTP in D9: with an empty ST(0) nothing is stored and nothing signalled.
+  define('StoreRegisterIfFull', ['i32'], (f) => {
+    f.if(isInUse(top()), () => f.return(f.call(functions['x87StoreRegister']!, f.params[0]!)));
+    f.return(1);
+  });
   // (index, condition): ST(0) = ST(index) if the condition holds
   define('ConditionalMove', ['i32', 'i32'], (f) => {
     const n = f.let(physical(f.params[0] as Local<'i32'>));
@@ -396,7 +455,6 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
       setInUse(f, top());
       f.return(1);
     });
-    clearC1(f);
     f.if(f.params[1] as Local<'i32'>, () => {
       const from = f.let(registerAddress(n));
       storeRegister(f, to, loadExponent(from), loadSignificand(from));
@@ -405,6 +463,7 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
   });
   define('Free', ['i32'], (f) => {
     f.store(0, i32.and(inUse(), i32.not(i32.shl(1, physical(f.params[0] as Local<'i32'>)))), STATE.X87_IN_USE);
+    clearC1(f);
     f.return(1);
   });
   // FINCSTP (1) and FDECSTP (7)
