@@ -3,26 +3,24 @@
  *
  * Standards: ATA/ATAPI-5 (T13/1321D) clause 8; ATA/ATAPI-6 (T13/1410D) for 48-bit addresses.
  * Models: CHS, LBA and 48-bit addressing, PIO single and multiple sector transfers, multiword and Ultra DMA, verify, seek,
- * cache flush, SET FEATURES, INITIALIZE DEVICE PARAMETERS, SET MAX ADDRESS (volatile), power modes, buffers.
- * Does not model: SMART, security, streaming, queued commands, the long commands, SET MAX passwords, data set management,
- * spin-up times and seek times. Commands of absent feature sets abort, as the standard asks.
+ * cache flush, SET FEATURES, INITIALIZE DEVICE PARAMETERS, SET MAX ADDRESS (volatile), power modes, buffers, and
+ * (ATA8-ACS) DATA SET MANAGEMENT with TRIM where the medium can.
+ * Does not model: SMART, security, streaming, queued commands, the long commands, SET MAX passwords, spin-up and seek
+ * times. Commands of absent feature sets abort, as the standard asks.
  */
 import type { DeviceHost } from '../device.ts';
 import type { Field, StateDeclaration } from '../state.ts';
+import type { Access } from './ata-accesses.ts';
+import { ACCESSES } from './ata-accesses.ts';
+import type { DiskGeometry } from './ata-identify.ts';
+import { describeDisk, LBA28_SECTORS, MULTIPLE_MAX, TRIM_BLOCKS_MAX } from './ata-identify.ts';
 import type { DmaEngine } from './drive.ts';
 import { BUFFER_BYTES, DEVICE_LBA, ErrorBit, IdeDrive, Phase, Status } from './drive.ts';
-import { decodeTransferMode, describeTransferModes, IdentifyData } from './identify.ts';
+import { decodeTransferMode } from './identify.ts';
 import type { BlockMedia } from './media.ts';
 import { SECTOR_BYTES } from './media.ts';
 
-export interface DiskGeometry {
-  /** 1-65535. */
-  readonly cylinders: number;
-  /** 1-16. */
-  readonly heads: number;
-  /** 1-63 (255 at most by the register). */
-  readonly sectorsPerTrack: number;
-}
+export type { DiskGeometry } from './ata-identify.ts';
 
 export interface AtaDiskOptions {
   readonly name: string;
@@ -39,41 +37,10 @@ export interface AtaDiskOptions {
   readonly lba48?: boolean;
 }
 
-const LBA28_SECTORS = 0x0fffffff;
-const MULTIPLE_MAX = 128;
+const DATA_SET_MANAGEMENT = 0x06;
+/** One range: 48 bits of address, 16 bits of length. */
+const TRIM_RANGE_BYTES = 8;
 const PIO_MAX_SECTORS = BUFFER_BYTES / SECTOR_BYTES;
-
-/** What a command does with the medium; the table below gives it for every data command. */
-interface Access {
-  readonly kind: 'read' | 'write' | 'verify';
-  readonly via: 'pio' | 'multiple' | 'dma' | 'none';
-  readonly ext: boolean;
-}
-
-const access = (kind: Access['kind'], via: Access['via'], ext = false): Access => ({ kind, via, ext });
-
-const ACCESSES: Readonly<Record<number, Access>> = {
-  0x20: access('read', 'pio'),
-  0x21: access('read', 'pio'),
-  0x24: access('read', 'pio', true),
-  0x25: access('read', 'dma', true),
-  0x29: access('read', 'multiple', true),
-  0x30: access('write', 'pio'),
-  0x31: access('write', 'pio'),
-  0x34: access('write', 'pio', true),
-  0x35: access('write', 'dma', true),
-  0x39: access('write', 'multiple', true),
-  0x3c: access('write', 'pio'), // WRITE VERIFY
-  0x40: access('verify', 'none'),
-  0x41: access('verify', 'none'),
-  0x42: access('verify', 'none', true),
-  0xc4: access('read', 'multiple'),
-  0xc5: access('write', 'multiple'),
-  0xc8: access('read', 'dma'),
-  0xc9: access('read', 'dma'),
-  0xca: access('write', 'dma'),
-  0xcb: access('write', 'dma'),
-};
 
 export class AtaDisk extends IdeDrive {
   readonly state: StateDeclaration;
@@ -176,6 +143,8 @@ export class AtaDisk extends IdeDrive {
     if (command >= 0x10 && command <= 0x1f) return this.complete(); // RECALIBRATE
     if (command >= 0x70 && command <= 0x7f) return this.#seek();
     switch (command) {
+      case DATA_SET_MANAGEMENT:
+        return this.#startTrim();
       case 0x91:
         return this.#initializeParameters();
       case 0x94: // STANDBY IMMEDIATE and STANDBY, old and new codes
@@ -358,7 +327,8 @@ export class AtaDisk extends IdeDrive {
   // ---- DMA -----------------------------------------------------------------------------------------------------
 
   override get dmaDirection(): 'in' | 'out' {
-    return ACCESSES[this.command]?.kind === 'write' ? 'out' : 'in';
+    const out = ACCESSES[this.command]?.kind === 'write' || this.command === DATA_SET_MANAGEMENT;
+    return out ? 'out' : 'in';
   }
 
   override get dmaBytes(): number {
@@ -395,7 +365,9 @@ export class AtaDisk extends IdeDrive {
       this.position = 0;
     }
     this.position += engine.fromMemory(this.buffer.subarray(this.position, this.limit));
-    if (this.position < this.limit || !this.#write(this.limit)) return;
+    if (this.position < this.limit) return;
+    if (this.command === DATA_SET_MANAGEMENT) return this.#trim(this.buffer.subarray(0, this.limit));
+    if (!this.#write(this.limit)) return;
     this.#dmaAdvance();
     if (this.remaining === 0) this.#finishWrite();
   }
@@ -406,6 +378,40 @@ export class AtaDisk extends IdeDrive {
     this.remaining -= sectors;
     this.position = 0;
     this.limit = 0;
+  }
+
+  // ---- data set management -------------------------------------------------------------------------------------
+
+  get #trims(): boolean {
+    return this.#lba48 && this.#media.trim !== undefined && !this.#media.readOnly;
+  }
+
+  #startTrim(): void {
+    const blocks = this.count;
+    const isTrim = (this.feature & 0xff) === 0x01;
+    if (!this.#trims || !isTrim || blocks === 0 || blocks > TRIM_BLOCKS_MAX) return this.fail(ErrorBit.ABRT);
+    this.lba = 0;
+    this.remaining = blocks;
+    this.requestDma();
+  }
+
+  /** Gives up the ranges listed; none is given up unless all lie on the disk. */
+  #trim(list: Uint8Array): void {
+    const view = new DataView(list.buffer, list.byteOffset, list.length);
+    const ranges: { lba: number; count: number }[] = [];
+    this.remaining = 0;
+    for (let at = 0; at < list.length; at += TRIM_RANGE_BYTES) {
+      const lba = view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x100000000;
+      const count = view.getUint16(at + 6, true);
+      if (count === 0) continue;
+      if (lba + count > this.accessible) return this.fail(ErrorBit.IDNF);
+      ranges.push({ lba, count });
+    }
+    for (const { lba, count } of ranges) {
+      this.lba = lba;
+      if (!this.#tryMedium('trim', ErrorBit.ABRT, () => this.#media.trim?.(lba, count))) return;
+    }
+    this.complete();
   }
 
   // ---- non-data commands ---------------------------------------------------------------------------------------
@@ -512,43 +518,19 @@ export class AtaDisk extends IdeDrive {
 
   #identify(): void {
     const { geometry, model = 'Virtual HD', serial = '', firmware = '1.1.0' } = this.#options;
-    const { heads, sectorsPerTrack, cylinders } = this;
-    const lba48 = this.#lba48 ? 0x2400 : 0;
-    const enabled = 0x7408 | (this.writeCache ? 0x20 : 0) | (this.lookAhead ? 0x40 : 0);
-    const data = new IdentifyData(this.buffer)
-      .word(0, 0x0040)
-      .word(1, geometry.cylinders)
-      .word(3, geometry.heads)
-      .word(6, geometry.sectorsPerTrack)
-      .string(10, 10, serial)
-      .word(20, 3)
-      .word(21, 128) // 64 KiB of cache
-      .word(22, 4)
-      .string(23, 4, firmware)
-      .string(27, 20, model)
-      .word(47, 0x8000 | MULTIPLE_MAX)
-      .word(49, 0x0f00)
-      .word(50, 0x4000)
-      .word(51, 0x0200)
-      .word(52, 0x0200)
-      .word(54, cylinders)
-      .word(55, heads)
-      .word(56, sectorsPerTrack)
-      .double(57, cylinders * heads * sectorsPerTrack)
-      .word(59, this.multiple ? 0x0100 | this.multiple : 0)
-      .double(60, Math.min(this.accessible, LBA28_SECTORS))
-      .word(80, this.#lba48 ? 0x007e : 0x003e)
-      .word(82, 0x7468)
-      .word(83, 0x5000 | lba48)
-      .word(84, 0x4000)
-      .word(85, enabled)
-      .word(86, 0x1000 | lba48)
-      .word(87, 0x4000)
-      .word(93, 0x400b);
-    describeTransferModes(data, { multiword: this.multiwordMode, ultra: this.ultraMode });
-    if (this.#lba48) {
-      data.double(100, this.accessible % 0x100000000).double(102, Math.floor(this.accessible / 0x100000000));
-    }
-    data.seal();
+    describeDisk(this.buffer, {
+      geometry,
+      model,
+      serial,
+      firmware,
+      current: { cylinders: this.cylinders, heads: this.heads, sectorsPerTrack: this.sectorsPerTrack },
+      sectors: this.accessible,
+      multiple: this.multiple,
+      mode: { multiword: this.multiwordMode, ultra: this.ultraMode },
+      writeCache: this.writeCache,
+      lookAhead: this.lookAhead,
+      lba48: this.#lba48,
+      trim: this.#trims,
+    });
   }
 }

@@ -249,6 +249,39 @@ describe('bus master DMA', () => {
     expect(media.written.get(1)![0]).toBe(0xff);
   });
 
+  it('trims the ranges listed, all or none, where the medium can', () => {
+    const { rig, media } = build();
+    const trimmed: [number, number][] = [];
+    expect(rig.run(0x06)).toBe(0x51);
+    Object.assign(media, { trim: (lba: number, count: number) => void trimmed.push([lba, count]) });
+    rig.run(0xec);
+    const identity = rig.words(256);
+    expect([identity[338], identity[160]! & 0x80]).toEqual([1, 0x80]);
+    const trim = (): number => {
+      rig.prd(0x1000, [[0x2000, 512]]);
+      rig.startDma(false);
+      rig.registers({ device: 0x40, feature: 1, count: 0 });
+      rig.registers({ count: 1 });
+      rig.command(0x06);
+      rig.clock.advanceUntil(() => rig.line.level);
+      rig.stopDma();
+      return rig.status;
+    };
+    rig.memory.put32(0x2000, 1000);
+    rig.memory.put32(0x2004, 8 << 16);
+    rig.memory.put32(0x2010, 900_000);
+    rig.memory.put32(0x2014, 0xffff_0000);
+    expect(trim()).toBe(OK);
+    expect(trimmed).toEqual([
+      [1000, 8],
+      [900_000, 0xffff],
+    ]);
+    rig.memory.put32(0x2010, 999_999);
+    expect(trim()).toBe(0x51);
+    expect(rig.error).toBe(0x10);
+    expect(trimmed).toHaveLength(2);
+  });
+
   it('latches the interrupt of PIO commands too, per channel', () => {
     const { rig } = build();
     rig.run(0xe7);
