@@ -1,5 +1,5 @@
 /** Graphics modes: pixels out of video memory, a line at a time. */
-import type { PackedScanout, PixelFormat, PlanarScanout } from '../../devices/vga/scanout.ts';
+import type { PackedScanout, PlanarScanout } from '../../devices/vga/scanout.ts';
 import { linesPerPictureLine, planeAddress, scanoutSize } from '../../devices/vga/scanout.ts';
 
 /** A graphics picture resolved into lines that can be drawn independently. */
@@ -12,35 +12,46 @@ export interface LineSource {
   bytes(y: number): readonly [from: number, to: number];
 }
 
-/** Expansion of 5- and 6-bit guns so that full scale becomes 255. */
-const FIVE = Uint8Array.from({ length: 32 }, (_, v) => (v << 3) | (v >> 2));
-const SIX = Uint8Array.from({ length: 64 }, (_, v) => (v << 2) | (v >> 4));
 const OPAQUE = 0xff000000;
 
 /** Bytes per pixel. */
 const PIXEL_BYTES = { indexed8: 1, rgb555: 2, rgb565: 2, rgb888: 3, rgb8888: 4 } as const;
 
+/** All 65 536 colours of a 16-bit format with `greenBits` of green; full scale of every gun becomes 255. */
+function highColors(greenBits: 5 | 6): Uint32Array {
+  const five = (v: number): number => ((v & 31) << 3) | ((v & 31) >> 2);
+  const green = greenBits === 5 ? five : (v: number): number => ((v & 63) << 2) | ((v & 63) >> 4);
+  const colors = new Uint32Array(0x10000);
+  for (let v = 0; v < colors.length; v++)
+    colors[v] = OPAQUE | (five(v) << 16) | (green(v >> 5) << 8) | five(v >> (5 + greenBits));
+  return colors;
+}
+
+let colors555: Uint32Array | undefined;
+let colors565: Uint32Array | undefined;
+
 export function packedLines(scan: PackedScanout, memory: Uint8Array, colors: Uint32Array): LineSource {
   const { width, height, start, pitch, format } = scan;
   const size = PIXEL_BYTES[format];
-  const pixel: Readonly<Record<PixelFormat, (at: number) => number>> = {
-    indexed8: (at) => colors[memory[at]!]!,
-    rgb555: (at) => {
-      const v = memory[at]! | (memory[at + 1]! << 8);
-      return FIVE[(v >> 10) & 31]! | (FIVE[(v >> 5) & 31]! << 8) | (FIVE[v & 31]! << 16);
-    },
-    rgb565: (at) => {
-      const v = memory[at]! | (memory[at + 1]! << 8);
-      return FIVE[v >> 11]! | (SIX[(v >> 5) & 63]! << 8) | (FIVE[v & 31]! << 16);
-    },
-    rgb888: (at) => memory[at + 2]! | (memory[at + 1]! << 8) | (memory[at]! << 16),
-    rgb8888: (at) => memory[at + 2]! | (memory[at + 1]! << 8) | (memory[at]! << 16),
-  };
-  const color = pixel[format];
-  const draw = (y: number, into: Uint32Array, at: number): void => {
-    let from = start + y * pitch;
-    for (let x = 0; x < width; x++, from += size) into[at + x] = color(from) | OPAQUE;
-  };
+  let draw: LineSource['draw'];
+  if (size === 1) {
+    draw = (y, into, at) => {
+      const from = start + y * pitch;
+      for (let x = 0; x < width; x++) into[at + x] = colors[memory[from + x]!]!;
+    };
+  } else if (size === 2) {
+    const table = format === 'rgb555' ? (colors555 ??= highColors(5)) : (colors565 ??= highColors(6));
+    draw = (y, into, at) => {
+      let from = start + y * pitch;
+      for (let x = 0; x < width; x++, from += 2) into[at + x] = table[memory[from]! | (memory[from + 1]! << 8)]!;
+    };
+  } else {
+    draw = (y, into, at) => {
+      let from = start + y * pitch;
+      for (let x = 0; x < width; x++, from += size)
+        into[at + x] = memory[from + 2]! | (memory[from + 1]! << 8) | (memory[from]! << 16) | OPAQUE;
+    };
+  }
   return { width, height, draw, bytes: (y) => [start + y * pitch, start + y * pitch + width * size] };
 }
 

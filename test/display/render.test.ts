@@ -386,6 +386,40 @@ describe('DISPI modes', () => {
   });
 });
 
+describe('any register contents', () => {
+  it('give a picture of bounded size, without an exception', () => {
+    let x = 12345;
+    const random = (below: number): number => {
+      x ^= x << 13;
+      x ^= x >>> 17;
+      x ^= x << 5;
+      return (x >>> 0) % below;
+    };
+    const kinds = new Set<string>();
+    const bench = vgaBench({}, 0x40000);
+    for (let i = 0; i < bench.vram.length; i++) bench.vram[i] = random(256);
+    const display = new Display(bench.vga);
+    for (let round = 0; round < 60; round++) {
+      bench.outb(0x3c2, random(256) | 1);
+      bench.set(CRTC, 0x11, 0);
+      for (let i = 0; i < 0x19; i++) bench.set(CRTC, i, i === 0x11 ? random(128) : random(256));
+      for (let i = 1; i < 5; i++) bench.set(SEQ, i, random(256) & ~0x20);
+      for (let i = 0; i < 9; i++) bench.set(GFX, i, random(256));
+      for (let i = 0; i < 0x15; i++) bench.set(ATTR, i, random(256));
+      bench.set(CRTC, 0x17, random(256) | 0x80);
+      bench.inb(0x3da);
+      bench.outb(0x3c0, 0x20);
+      const frame = display.frame();
+      kinds.add(bench.vga.scanout().kind);
+      const picture = renderFrame(frame);
+      expect(picture.width).toBeLessThanOrEqual(256 * 9);
+      expect(picture.height).toBeLessThanOrEqual(2048);
+      expect(picture.data.length).toBe(picture.width * picture.height * 4);
+    }
+    expect(kinds).toEqual(new Set(['text', 'planar']));
+  });
+});
+
 describe('poll', () => {
   it('gives a frame only when something visible changed', () => {
     const s = screen(MODE_3);
