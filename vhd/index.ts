@@ -28,3 +28,4 @@ export { openVhd, type OpenVhdOptions } from './open.ts';
 export { baseName, parentCandidates, type ParentCandidate, type ParentResolver } from './parents.ts';
 export { readExactly, type RandomAccessFile } from './random-access-file.ts';
 export { SparseImage } from './sparse-image.ts';
+export { SplitFile } from './split-file.ts';

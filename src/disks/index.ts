@@ -1,5 +1,6 @@
 /** Disk, diskette and CD images on Node. */
 export { findVmcInFolder } from './machine-folder.ts';
+export { createDisk, type NewDisk } from './create-disk.ts';
 export { detectImage, FLOPPY_SIZES, type ImageKind } from './detect.ts';
 export {
   commitUndo,
@@ -11,4 +12,4 @@ export {
   type WriteMode,
 } from './open-disk.ts';
 export { CD_BLOCK_SIZE, openCd, openFloppy, type OpenCd, type OpenFloppy } from './open-removable.ts';
-export { undoPathFor } from './undo.ts';
+export { productUndoName, undoPathFor } from './undo.ts';

@@ -67,26 +67,20 @@ function refusal(imagePath: string, lockPath: string, content: LockContent | und
   });
 }
 
+export interface FileLock {
+  /** Gives the lock up; a second call does nothing. */
+  unlock(): void;
+  /** What there is to know about a lock that was found and taken over. */
+  readonly warning: string | undefined;
+}
+
 /**
- * Locks `imagePath` for writing and returns the function that unlocks it. With `check`, only makes sure that no writer holds it.
- * A lock of a process that no longer runs on this host is taken over, with a process warning that explains it.
+ * Locks `imagePath` for writing. The lock of a process that no longer runs on this host is taken over, with a warning that says so.
  * @throws DiskError `disk-locked`, `disk-access-denied`.
  */
-export function lockFile(imagePath: string, options: { check?: boolean } = {}): () => void {
+export function lockFile(imagePath: string): FileLock {
   const lockPath = `${imagePath}.lock`;
-  if (fs.existsSync(lockPath)) {
-    const content = readLock(lockPath);
-    if (content === undefined || content.host !== os.hostname() || isAlive(content))
-      throw refusal(imagePath, lockPath, content);
-    if (options.check !== true) {
-      process.emitWarning(
-        `${imagePath} was in use by process ${content.pid}, which ended without closing it; its lock is taken over`,
-        { code: 'DISK_STALE_LOCK' },
-      );
-      fs.rmSync(lockPath, { force: true });
-    }
-  }
-  if (options.check === true) return () => {};
+  const warning = takeOverStaleLock(imagePath, lockPath);
   const content: LockContent = {
     pid: process.pid,
     host: os.hostname(),
@@ -100,8 +94,40 @@ export function lockFile(imagePath: string, options: { check?: boolean } = {}): 
     throw hostError(error, lockPath, 'writing');
   }
   let held = true;
-  return () => {
+  const unlock = (): void => {
     if (held) fs.rmSync(lockPath, { force: true });
     held = false;
   };
+  return { unlock, warning };
+}
+
+/**
+ * Makes sure that nobody has `imagePath` open for writing.
+ * @throws DiskError `disk-locked`.
+ */
+export function checkUnlocked(imagePath: string): void {
+  const lockPath = `${imagePath}.lock`;
+  if (!fs.existsSync(lockPath)) return;
+  const content = readLock(lockPath);
+  if (!isStale(content)) throw refusal(imagePath, lockPath, content);
+}
+
+function isStale(content: LockContent | undefined): content is LockContent {
+  return content !== undefined && content.host === os.hostname() && !isAlive(content);
+}
+
+function takeOverStaleLock(imagePath: string, lockPath: string): string | undefined {
+  if (!fs.existsSync(lockPath)) return undefined;
+  const content = readLock(lockPath);
+  if (!isStale(content)) throw refusal(imagePath, lockPath, content);
+  // Moved away first and looked at again: another process may have taken it over in the meantime.
+  const aside = `${lockPath}.${process.pid}`;
+  fs.renameSync(lockPath, aside);
+  const moved = readLock(aside);
+  if (!isStale(moved)) {
+    fs.renameSync(aside, lockPath);
+    throw refusal(imagePath, lockPath, moved);
+  }
+  fs.rmSync(aside);
+  return `${imagePath}: process ${content.pid} used it since ${content.since} and ended without closing it; its lock is taken over`;
 }

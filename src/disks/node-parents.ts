@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { baseName, type ParentCandidate, type ParentResolver } from '../../vhd/parents.ts';
 import type { RandomAccessFile } from '../../vhd/random-access-file.ts';
 import { findIgnoringCase } from './host-paths.ts';
-import { NodeFile } from './node-file.ts';
+import { openDiskFile } from './disk-file.ts';
+import { checkUnlocked } from './lock-file.ts';
 
 /** Extensions that a parent disk can have; a path to anything else is not followed. */
-const DISK_EXTENSION = /\.(vhd|vud|avhd)$/i;
+export const DISK_EXTENSION = /\.(vhd|vud|avhd)$/i;
 
 /**
  * The rules: a relative path is followed from the child's folder; a bare name is looked for in the child's folder and then in the
@@ -48,7 +49,8 @@ export class NodeParentResolver implements ParentResolver {
   open(place: string): RandomAccessFile | undefined {
     const found = findIgnoringCase(place);
     if (found === undefined || !fs.statSync(found).isFile()) return undefined;
-    return NodeFile.open(found, true);
+    checkUnlocked(found);
+    return openDiskFile(found, true);
   }
 
   private checked(place: string): string[] {

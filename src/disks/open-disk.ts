@@ -7,14 +7,22 @@ import { looksLikeVhd, OWN_CREATOR } from '../../vhd/footer.ts';
 import type { DiskImage } from '../../vhd/image.ts';
 import { openVhd } from '../../vhd/open.ts';
 import { detectImage, explainWrongKind } from './detect.ts';
-import { lockFile } from './lock-file.ts';
-import { NodeFile } from './node-file.ts';
-import { NodeParentResolver } from './node-parents.ts';
-import { commitUndoFile, discardUndoFile, openFileUndo, openMemoryUndo, undoPathFor } from './undo.ts';
+import { checkUnlocked, lockFile, type FileLock } from './lock-file.ts';
+import { openDiskFile } from './disk-file.ts';
+import type { RandomAccessFile } from '../../vhd/random-access-file.ts';
+import { DISK_EXTENSION, NodeParentResolver } from './node-parents.ts';
+import {
+  commitUndoFile,
+  discardUndoFile,
+  openFileUndo,
+  openMemoryUndo,
+  touchedParentWarning,
+  undoPathFor,
+} from './undo.ts';
 
 /**
  * Where a guest's writes go.
- * `auto`: an undo file, or straight into the image when this product created it.
+ * `auto`: an undo file, or straight into the image when this product created it and there is no undo file.
  * `undo-file`: a differencing disk beside the image; kept until it is committed or discarded.
  * `undo-memory`: nowhere; lost at close.
  * `write-through`: into the image.
@@ -51,7 +59,7 @@ export interface OpenDisk extends DiskImage {
  */
 export function openDisk(diskPath: string, options: OpenDiskOptions = {}): OpenDisk {
   const full = path.resolve(diskPath);
-  const probe = NodeFile.open(full, true);
+  const probe = openDiskFile(full, true);
   let creator: string;
   try {
     checkKind(probe, options.format);
@@ -62,7 +70,8 @@ export function openDisk(diskPath: string, options: OpenDiskOptions = {}): OpenD
     probe.close();
     throw error;
   }
-  const mode = chooseMode(options.mode ?? 'auto', creator === OWN_CREATOR);
+  const undone = fs.existsSync(path.resolve(options.undoPath ?? undoPathFor(full)));
+  const mode = chooseMode(options.mode ?? 'auto', creator === OWN_CREATOR && !undone);
   return openInMode(full, mode, options.undoPath, (file) => openImage(file, options));
 }
 
@@ -89,6 +98,7 @@ export function discardUndo(diskPath: string, options: Pick<OpenDiskOptions, 'un
   discardUndoFile(path.resolve(options.undoPath ?? undoPathFor(path.resolve(diskPath))));
 }
 
+/** @param own the image may be written without asking. */
 export function chooseMode(mode: WriteMode, own: boolean): Exclude<WriteMode, 'auto'> {
   if (mode !== 'auto') return mode;
   return own ? 'write-through' : 'undo-file';
@@ -99,7 +109,7 @@ export function openInMode(
   full: string,
   mode: Exclude<WriteMode, 'auto'>,
   undoPath: string | undefined,
-  openBase: (file: NodeFile) => DiskImage,
+  openBase: (file: RandomAccessFile) => DiskImage,
 ): OpenDisk {
   const undo = path.resolve(undoPath ?? undoPathFor(full));
   if (mode === 'write-through' && fs.existsSync(undo)) {
@@ -113,31 +123,39 @@ export function openInMode(
     );
   }
   const writes = mode === 'write-through';
-  if (!writes) lockFile(full, { check: true });
-  const unlock = writes ? lockFile(full) : mode === 'undo-file' ? lockFile(undo) : () => {};
-  let file: NodeFile | undefined;
+  if (!writes) checkUnlocked(full);
+  const lock = writes ? lockFile(full) : mode === 'undo-file' ? lockFile(undo) : undefined;
+  const warnings = lock?.warning === undefined ? [] : [lock.warning];
+  let file: RandomAccessFile | undefined;
   let image: DiskImage | undefined;
   try {
-    file = NodeFile.open(full, !writes);
+    file = openDiskFile(full, !writes);
     image = openBase(file);
-    if (mode === 'undo-file') image = openFileUndo(image, full, undo);
-    else if (mode === 'undo-memory') image = openMemoryUndo(image);
+    if (mode === 'undo-file') {
+      image = openFileUndo(image, full, undo);
+      const touched = touchedParentWarning(image, full);
+      if (touched !== undefined) warnings.push(touched);
+    } else if (mode === 'undo-memory') {
+      image = openMemoryUndo(image);
+    }
   } catch (error) {
     if (image !== undefined) image.close();
     else file?.close();
-    unlock();
+    lock?.unlock();
     throw error;
   }
-  return new LockedDisk(image, full, mode, mode === 'undo-file' ? undo : undefined, unlock);
+  return new LockedDisk(image, full, mode, mode === 'undo-file' ? undo : undefined, lock, warnings);
 }
 
-function openImage(file: NodeFile, options: OpenDiskOptions): DiskImage {
-  if (options.format === 'raw' || (options.format !== 'vhd' && !looksLikeVhd(file))) return new RawImage(file);
+function openImage(file: RandomAccessFile, options: OpenDiskOptions): DiskImage {
+  // A file that is called a VHD and has no footer was probably cut off: it is not silently taken for plain sectors.
+  const isVhd = options.format === 'vhd' || looksLikeVhd(file) || DISK_EXTENSION.test(file.name);
+  if (options.format === 'raw' || !isVhd) return new RawImage(file);
   const resolver = new NodeParentResolver(options.parentFolders);
   return openVhd(file, { resolver });
 }
 
-function checkKind(file: NodeFile, format: 'vhd' | 'raw' | undefined): void {
+function checkKind(file: RandomAccessFile, format: 'vhd' | 'raw' | undefined): void {
   if (format !== undefined) return;
   const kind = detectImage(file);
   if (kind.kind !== 'vhd' && kind.kind !== 'raw-disk' && kind.kind !== 'floppy')
@@ -149,20 +167,23 @@ class LockedDisk implements OpenDisk {
   readonly mode: Exclude<WriteMode, 'auto'>;
   readonly undoPath: string | undefined;
   private readonly image: DiskImage;
-  private readonly unlock: () => void;
+  private readonly lock: FileLock | undefined;
+  private readonly warnings: readonly string[];
 
   constructor(
     image: DiskImage,
     fullPath: string,
     mode: Exclude<WriteMode, 'auto'>,
     undoPath: string | undefined,
-    unlock: () => void,
+    lock: FileLock | undefined,
+    warnings: readonly string[],
   ) {
     this.image = image;
     this.path = fullPath;
     this.mode = mode;
     this.undoPath = undoPath;
-    this.unlock = unlock;
+    this.lock = lock;
+    this.warnings = warnings;
   }
 
   get name(): string {
@@ -190,7 +211,7 @@ class LockedDisk implements OpenDisk {
     return this.image.savedState;
   }
   get problems(): readonly string[] {
-    return this.image.problems;
+    return [...this.warnings, ...this.image.problems];
   }
   get parent(): DiskImage | undefined {
     return this.image.parent;
@@ -208,7 +229,7 @@ class LockedDisk implements OpenDisk {
     try {
       this.image.close();
     } finally {
-      this.unlock();
+      this.lock?.unlock();
     }
   }
 }

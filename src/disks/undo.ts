@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { unixTime, vhdTime } from '../../vhd/bytes.ts';
 import { createDifferencing } from '../../vhd/create.ts';
 import type { NewLocator } from '../../vhd/dynamic-header.ts';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
@@ -12,9 +13,22 @@ import type { DiskImage } from '../../vhd/image.ts';
 import { MemoryFile } from '../../vhd/memory-file.ts';
 import { mergeInto } from '../../vhd/merge.ts';
 import { openVhd } from '../../vhd/open.ts';
+import type { RandomAccessFile } from '../../vhd/random-access-file.ts';
 import { SparseImage } from '../../vhd/sparse-image.ts';
+import { openDiskFile } from './disk-file.ts';
 import { lockFile } from './lock-file.ts';
 import { hostError, NodeFile } from './node-file.ts';
+
+/**
+ * The name that the original products gave the undo disk of a drive, which lies beside the `.vmc`:
+ * `VirtualPCUndo_<disk>_<controller>_<location>_hhmmssMMDDYYYY.vud`, with the time in UTC.
+ */
+export function productUndoName(diskPath: string, controller: number, location: number, time: Date): string {
+  const [date, clock] = time.toISOString().split('T');
+  const [year, month, day] = date.split('-');
+  const disk = path.basename(diskPath).replace(/\.[^.]*$/, '');
+  return `VirtualPCUndo_${disk}_${controller}_${location}_${clock.slice(0, 8).replaceAll(':', '')}${month}${day}${year}.vud`;
+}
 
 /** The undo file of an image when no other place is given: beside it, `.vud` appended to the whole name. */
 export function undoPathFor(imagePath: string): string {
@@ -53,6 +67,18 @@ export function openFileUndo(base: DiskImage, basePath: string, undoPath: string
     }
     throw error;
   }
+}
+
+/** A sentence when the image was changed after its undo disk was made: their contents may then not fit together any more. */
+export function touchedParentWarning(undo: DiskImage, basePath: string): string | undefined {
+  const recorded = undo instanceof SparseImage ? undo.header.parentTimeStamp : 0;
+  const now = vhdTime(fs.statSync(basePath).mtimeMs);
+  if (recorded === 0 || recorded === now) return undefined;
+  const time = (timeStamp: number): string => new Date(unixTime(timeStamp)).toISOString();
+  return (
+    `${basePath}: it was changed (${time(now)}) after its undo disk was made (for the state of ${time(recorded)}); ` +
+    'if more than the time changed, discard the undo disk'
+  );
 }
 
 /** An undo layer that is lost at close. On success `base` belongs to the result. */
@@ -120,31 +146,48 @@ function flushFolder(folder: string): void {
 export function commitUndoFile(
   basePath: string,
   undoPath: string,
-  openBase: (file: NodeFile) => DiskImage,
+  openBase: (file: RandomAccessFile) => DiskImage,
   progress?: (done: number, total: number) => boolean,
 ): boolean {
-  const unlockUndo = lockFile(undoPath);
+  const undoLock = lockFile(undoPath);
   try {
-    const unlockBase = lockFile(basePath);
+    const baseLock = lockFile(basePath);
     try {
-      const target = openBase(NodeFile.open(basePath, false));
-      try {
-        // The undo disk is opened over the very image that it is merged into, and only for reading.
-        const layer = openVhd(NodeFile.open(undoPath, true), { parent: target });
-        if (!(layer instanceof SparseImage) || layer.parent === undefined) {
-          throw new DiskError(DiskErrorCode.WrongKind, 'this is not an undo disk', { fileName: undoPath });
-        }
-        if (!mergeInto(layer, target, progress)) return false;
-      } finally {
-        target.close();
-      }
+      if (!mergeUndoFile(basePath, undoPath, openBase, progress)) return false;
       removeUndoFile(undoPath);
       return true;
     } finally {
-      unlockBase();
+      baseLock.unlock();
     }
   } finally {
-    unlockUndo();
+    undoLock.unlock();
+  }
+}
+
+function mergeUndoFile(
+  basePath: string,
+  undoPath: string,
+  openBase: (file: RandomAccessFile) => DiskImage,
+  progress?: (done: number, total: number) => boolean,
+): boolean {
+  const undoFile = NodeFile.open(undoPath, true);
+  try {
+    const baseFile = openDiskFile(basePath, false);
+    try {
+      const target = openBase(baseFile);
+      // The undo disk is opened over the very image that it is merged into, and only for reading.
+      const layer = openVhd(undoFile, { parent: target });
+      if (!(layer instanceof SparseImage) || layer.parent === undefined) {
+        throw new DiskError(DiskErrorCode.WrongKind, 'this is not an undo disk', { fileName: undoPath });
+      }
+      const finished = mergeInto(layer, target, progress);
+      target.close();
+      return finished;
+    } finally {
+      baseFile.close();
+    }
+  } finally {
+    undoFile.close();
   }
 }
 
@@ -153,11 +196,11 @@ export function commitUndoFile(
  * @throws DiskError `disk-locked` while a machine uses it; `disk-not-found`.
  */
 export function discardUndoFile(undoPath: string): void {
-  const unlock = lockFile(undoPath);
+  const lock = lockFile(undoPath);
   try {
     removeUndoFile(undoPath);
   } finally {
-    unlock();
+    lock.unlock();
   }
 }
 
