@@ -85,7 +85,7 @@ export interface ProcessorOptions {
   cpuid?: CpuidConfiguration;
 }
 
-/** Where a page of guest physical memory lives: an offset into `memory`, or `undefined` for the bus. */
+/** Where a page of guest physical memory lives: an offset into `linearMemory`, or `undefined` for the bus. */
 export interface PageTarget {
   /** Byte offset into linear memory of the first page to read from, or undefined: reads go to the bus. */
   read: number | undefined;
@@ -94,7 +94,7 @@ export interface PageTarget {
 
 export interface Processor {
   /** Linear memory; never grows, so views stay valid. */
-  readonly memory: WebAssembly.Memory;
+  readonly linearMemory: WebAssembly.Memory;
   readonly ram: Uint8Array;
   readonly video: Uint8Array;
   readonly rom: Uint8Array;

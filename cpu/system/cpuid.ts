@@ -54,6 +54,8 @@ export class CpuidTable {
   readonly family: number;
   /** CR4 bits that may be set; the others are reserved. */
   readonly cr4Mask: number;
+  /** Type, family, model, stepping: leaf 1 EAX, and EDX after reset. */
+  readonly signature: number;
   readonly #features: ReadonlySet<string>;
   readonly #leaves: ReadonlyMap<number, CpuidLeaf>;
   readonly #highest: CpuidLeaf;
@@ -90,7 +92,7 @@ export class CpuidTable {
       const bit = FEATURE_BITS[name as FeatureName];
       words[bit >> 5]! |= 1 << (bit & 31);
     }
-    const signature =
+    this.signature =
       stepping |
       ((model & 15) << 4) |
       (Math.min(family, 15) << 8) |
@@ -98,7 +100,7 @@ export class CpuidTable {
       (Math.max(family - 15, 0) << 20);
     const leaves = new Map<number, CpuidLeaf>([
       [0, [maxLeaf, littleEndian(vendor, 0), littleEndian(vendor, 8), littleEndian(vendor, 4)]],
-      [1, [signature >>> 0, 0, words[1]! >>> 0, words[0]! >>> 0]],
+      [1, [this.signature >>> 0, 0, words[1]! >>> 0, words[0]! >>> 0]],
       [2, CACHE_LEAF],
     ]);
     this.#highest = leaves.get(Math.min(maxLeaf, 3)) ?? EMPTY;

@@ -1,0 +1,535 @@
+/** The processor: linear memory, generated module, helpers and run loop put together behind the `Processor` contract. */
+import { breakpointsEnabled, dataBreakpoint, instructionBreakpoint, singleStepTrap } from './debug/index.ts';
+import { CodeCache } from './decoder/code-cache.ts';
+import { DecodeTables, type HelperHandler } from './decoder/tables.ts';
+import { deliverException, deliverInterrupt, deliverNmi, type FaultChain } from './exceptions/index.ts';
+import type { Core, DecodedOperands, Helper } from './helpers.ts';
+import { EXIT, generateProcessor, type ImportName } from './interpreter/generate.ts';
+import { MODE, PAGE_SIZE, PHYSICAL_BUS, RECORD, REGION, SEGMENT, STATE, TLB_SLOW } from './layout.ts';
+import { Mmu } from './mmu/mmu.ts';
+import { definitions, helpers, moduleParts } from './opcodes/index.ts';
+import {
+  type AccessSize,
+  type PageTarget,
+  type Processor,
+  type ProcessorBus,
+  type ProcessorOptions,
+  type RegisterState,
+  StopReason,
+  type TripleFaultReport,
+} from './processor.ts';
+import { applyRegisters, captureRegisters, initialRegisters } from './registers.ts';
+import { CpuFault, CpuState, CR0, CR4, EFLAGS, VECTOR } from './state.ts';
+import { type CpuidTable, createCpuid, type FeatureName } from './system/index.ts';
+
+const WASM_PAGE = 65536;
+
+/** The operand record handed to helpers; one object, rewritten for each call. */
+class Operands implements DecodedOperands {
+  operandSize: 2 | 4 = 4;
+  width: 1 | 2 | 4 = 4;
+  addressSize: 2 | 4 = 4;
+  isMemory = false;
+  address = 0;
+  segment = 0;
+  reg = 0;
+  rm = 0;
+  imm = 0;
+  disp = 0;
+  rep: 0 | 0xf3 | 0xf2 = 0;
+}
+
+interface BoundHelper extends HelperHandler {
+  readonly run: Helper;
+}
+
+/** Instructions that deliver an interrupt themselves: no single-step trap follows them. */
+const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int_imm', 'int3', 'int1', 'into']);
+/** Instructions that set RF themselves, so that it must survive them. */
+const SETS_RF: ReadonlySet<string> = new Set(['iret', 'popf']);
+
+interface ProcessorModule {
+  run(): number;
+}
+
+export class X86Processor implements Processor, Core {
+  readonly memory: Mmu;
+  readonly linearMemory: WebAssembly.Memory;
+  readonly state: CpuState;
+  readonly bus: ProcessorBus;
+  readonly cpuid: CpuidTable;
+  readonly ram: Uint8Array;
+  readonly video: Uint8Array;
+  readonly rom: Uint8Array;
+  nextEip = 0;
+  tripleFault: TripleFaultReport | undefined;
+
+  readonly #mmu: Mmu;
+  readonly #code: CodeCache;
+  readonly #tables: DecodeTables;
+  readonly #helpers: readonly BoundHelper[];
+  readonly #module: ProcessorModule;
+  #stepping: ProcessorModule | undefined;
+  readonly #imports: Record<ImportName, (...args: never[]) => unknown>;
+  readonly #operands = new Operands();
+  #generation = 0;
+  #tagBefore = 0;
+  #base = 0;
+  #granted = 0;
+  #halted = false;
+  #stopRequested = false;
+  #nmiPending = false;
+  #nmiBlocked = false;
+  #shadow = false;
+  #trapPending = false;
+  /** The last helper delivered an exception or interrupt instead of completing. */
+  #delivered = false;
+  #setRf = false;
+  #fetchFault: CpuFault | undefined;
+
+  constructor(options: ProcessorOptions, bus: ProcessorBus) {
+    const bytes = REGION.GUEST + options.ramBytes + options.videoBytes + options.romBytes;
+    for (const part of [options.ramBytes, options.videoBytes, options.romBytes])
+      if (!Number.isInteger(part) || part < 0 || part % PAGE_SIZE) throw new RangeError(`memory sizes must be multiples of 4096: ${part}`);
+    const pages = Math.ceil(bytes / WASM_PAGE);
+    this.linearMemory = new WebAssembly.Memory({ initial: pages });
+    this.state = new CpuState(this.linearMemory);
+    this.bus = bus;
+    const { buffer } = this.linearMemory;
+    this.ram = new Uint8Array(buffer, REGION.GUEST, options.ramBytes);
+    this.video = new Uint8Array(buffer, REGION.GUEST + options.ramBytes, options.videoBytes);
+    this.rom = new Uint8Array(buffer, REGION.GUEST + options.ramBytes + options.videoBytes, options.romBytes);
+    this.cpuid = createCpuid(options.cpuid);
+    this.#mmu = new Mmu(this.state, bus);
+    this.memory = this.#mmu;
+    this.#code = new CodeCache(this.state, (page) => this.#mmu.revokeWrites(page));
+    this.#mmu.codeCache = this.#code;
+    this.#tables = new DecodeTables(definitions, (feature) => this.cpuid.has(feature as FeatureName));
+    this.state.u8.set(this.#tables.bytes, REGION.DECODE_TABLES);
+    this.#helpers = this.#tables.helperHandlers.map((info) => {
+      const run = helpers[info.helper];
+      if (!run) throw new Error(`no helper is called ${info.helper}`);
+      return { ...info, run };
+    });
+    this.#imports = this.#makeImports();
+    this.#module = this.#instantiate(false);
+    this.reset();
+  }
+
+  #instantiate(stepping: boolean): ProcessorModule {
+    const pages = this.linearMemory.buffer.byteLength / WASM_PAGE;
+    const module = new WebAssembly.Module(generateProcessor(this.#tables, moduleParts, pages, stepping));
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.linearMemory, ...this.#imports } as WebAssembly.ModuleImports });
+    return instance.exports as unknown as ProcessorModule;
+  }
+
+  #makeImports(): Record<ImportName, (...args: never[]) => unknown> {
+    const mmu = this.#mmu;
+    const { state } = this;
+    const user = (): boolean => state.cpl === 3;
+    const guard = <T extends unknown[]>(body: (...args: T) => number | void) => (...args: T): number => {
+      try {
+        return body(...args) ?? 0;
+      } catch (error) {
+        this.#recordFault(error);
+        return 0;
+      }
+    };
+    return {
+      read: guard((linear: number, size: number) => mmu.readSlow(linear, size as AccessSize, user())),
+      write: guard((linear: number, size: number, value: number) => mmu.writeSlow(linear, size as AccessSize, value, user())),
+      readForWrite: guard((linear: number, size: number) => {
+        mmu.probe(linear, size, true, user());
+        return mmu.readSlow(linear, size as AccessSize, user());
+      }),
+      readBlock: guard((linear: number, size: number) => {
+        mmu.probe(linear, size, false, user());
+        for (let i = 0; i < size; i += 4) state.set(STATE.TRANSFER + i, mmu.readSlow(linear + i, 4, user()));
+      }),
+      writeBlock: guard((linear: number, size: number) => {
+        mmu.probe(linear, size, true, user());
+        for (let i = 0; i < size; i += 4) mmu.writeSlow(linear + i, 4, state.getU(STATE.TRANSFER + i), user());
+      }),
+      probeWrite: guard((linear: number, size: number) => mmu.probe(linear, size, true, user())),
+      helper: (record: number) => this.#helper(record),
+      codeMiss: guard((linear: number) => (mmu.translateCode(linear) ? 1 : 2)),
+      fetchWindow: (linear: number) => this.#fetchWindow(linear >>> 0),
+      fetchFault: () => this.#recordFault(this.#fetchFault),
+      protectPage: (hostPage: number) => this.#code.protect(hostPage),
+      recordsFull: () => this.#code.clear(),
+    } as Record<ImportName, (...args: never[]) => unknown>;
+  }
+
+  #recordFault(error: unknown): void {
+    if (!(error instanceof CpuFault)) throw error;
+    const { state } = this;
+    state.set(STATE.FAULT, 1);
+    state.set(STATE.FAULT_VECTOR, error.vector);
+    state.set(STATE.FAULT_ERROR, error.errorCode ?? -1);
+  }
+
+  /** Gathers up to 15 instruction bytes, as far as paging and the segment limit allow; keeps the fault of the next one. */
+  #fetchWindow(linear: number): number {
+    const { state } = this;
+    this.#fetchFault = undefined;
+    const base = state.segmentBase(SEGMENT.CS);
+    const limit = state.segmentLimit(SEGMENT.CS);
+    state.u8.fill(0, STATE.FETCH_WINDOW, STATE.FETCH_WINDOW + 32);
+    for (let i = 0; i < 15; i++) {
+      try {
+        const at = (linear + i) >>> 0;
+        if ((at - base) >>> 0 > limit) throw new CpuFault(VECTOR.GP, 0);
+        state.u8[STATE.FETCH_WINDOW + i] = this.#mmu.fetchByte(at);
+      } catch (error) {
+        if (!(error instanceof CpuFault)) throw error;
+        this.#fetchFault = error;
+        return i;
+      }
+    }
+    return 15;
+  }
+
+  // Helpers
+
+  #helper(record: number): number {
+    const { state } = this;
+    const { u8, u16, i32 } = state;
+    const info = this.#helpers[u16[record >> 1]! - this.#tables.firstHelper]!;
+    const place = u16[(record + RECORD.PLACE) >> 1]!;
+    const eip = (i32[STATE.CODE_EIP >> 2]! + (place >> 4)) >>> 0;
+    const op = this.#operands;
+    state.eip = eip;
+    this.nextEip = (eip + (place & 15)) >>> 0;
+    const flags = u8[record + RECORD.INDEX]!;
+    op.operandSize = info.operandSize;
+    op.width = info.width;
+    op.isMemory = info.isMemory;
+    op.addressSize = !info.isX87 && flags & 1 ? 2 : 4;
+    op.rep = info.isX87 || !(flags & 6) ? 0 : flags & 2 ? 0xf3 : 0xf2;
+    op.reg = u8[record + RECORD.REG]!;
+    op.rm = u8[record + RECORD.RM]!;
+    op.segment = u8[record + RECORD.SEGMENT]! >> 2;
+    op.disp = i32[(record + RECORD.DISP) >> 2]!;
+    op.imm = i32[(record + RECORD.IMM) >> 2]!;
+    if (info.isMemory) op.address = (i32[op.rm >> 2]! + op.disp) >>> 0;
+    try {
+      if (info.run(this, op) === 'jump') {
+        if (SOFTWARE_INTERRUPTS.has(info.helper)) this.#delivered = true;
+        if (SETS_RF.has(info.helper)) this.#setRf = true;
+        return 1;
+      }
+    } catch (error) {
+      if (!(error instanceof CpuFault)) throw error;
+      state.eip = eip;
+      this.#deliver(deliverException(this, error));
+      return 1;
+    }
+    if (
+      (i32[STATE.INTR >> 2] !== 0 && i32[STATE.EFLAGS >> 2]! & EFLAGS.IF) ||
+      this.#stopRequested ||
+      this.#trapPending ||
+      this.#nmiPending ||
+      i32[STATE.CODE_TAG >> 2] !== this.#tagBefore
+    ) {
+      state.eip = this.nextEip;
+      return 1;
+    }
+    return 0;
+  }
+
+  #deliver(chain: FaultChain | undefined): void {
+    this.#delivered = true;
+    if (chain) this.tripleFault = { chain, registers: this.registers() };
+  }
+
+  // Core
+
+  flushTlb(keepGlobal: boolean): void {
+    this.#mmu.flush(keepGlobal);
+    this.#nextGeneration();
+  }
+
+  invalidatePage(linear: number): void {
+    if (this.#mmu.invalidate(linear)) this.#nextGeneration();
+  }
+
+  #nextGeneration(): void {
+    this.#generation++;
+    if (this.#generation === 0x1000000) {
+      this.#generation = 1;
+      this.state.i32.fill(0, REGION.JUMP_CACHE >> 2, (REGION.JUMP_CACHE + REGION.JUMP_CACHE_ENTRIES * 16) >> 2);
+    }
+    this.#setTag();
+  }
+
+  #setTag(): void {
+    const { state } = this;
+    state.set(STATE.CODE_TAG, (this.#generation << 8) | (state.cpl === 3 ? 0x10 : 0) | state.get(STATE.MODE_KEY));
+  }
+
+  modeChanged(): void {
+    const { state } = this;
+    const { cr0, cr4 } = state;
+    const codeBig = (state.segmentAttributes(SEGMENT.CS) & 0x4000) !== 0;
+    const stackBig = (state.segmentAttributes(SEGMENT.SS) & 0x4000) !== 0;
+    let flat = true;
+    for (const n of [SEGMENT.ES, SEGMENT.SS, SEGMENT.DS]) {
+      const i = n << 2;
+      if (
+        state.get(STATE.SEGMENT_BASE + i) !== 0 ||
+        state.get(STATE.SEGMENT_READ_LO + i) !== 0 ||
+        state.get(STATE.SEGMENT_READ_HI + i) !== -1 ||
+        state.get(STATE.SEGMENT_WRITE_LO + i) !== 0 ||
+        state.get(STATE.SEGMENT_WRITE_HI + i) !== -1
+      )
+        flat = false;
+    }
+    state.set(STATE.MODE_KEY, (codeBig ? MODE.CODE32 : 0) | (stackBig ? MODE.STACK32 : 0) | (flat ? MODE.FLAT : 0));
+    state.set(STATE.STACK_MASK, stackBig ? -1 : 0xffff);
+    const user = state.cpl === 3;
+    const watching = breakpointsEnabled(this) && this.#watchesData();
+    const aligned = user && (cr0 & CR0.AM) !== 0 && (state.get(STATE.EFLAGS) & EFLAGS.AC) !== 0;
+    this.#mmu.watch = watching ? (linear, size, kind) => this.#dataAccess(linear, size, kind) : undefined;
+    const read = user ? REGION.TLB_USER_READ : REGION.TLB_SUPERVISOR_READ;
+    if (watching || aligned) {
+      const first = REGION.TLB_ALL_SLOW >> 2;
+      if (state.i32[first] !== TLB_SLOW) state.i32.fill(TLB_SLOW, first, first + (1 << 20));
+      state.set(STATE.TLB_READ, REGION.TLB_ALL_SLOW);
+      state.set(STATE.TLB_WRITE, REGION.TLB_ALL_SLOW);
+    } else {
+      state.set(STATE.TLB_READ, read);
+      state.set(STATE.TLB_WRITE, user ? REGION.TLB_USER_WRITE : REGION.TLB_SUPERVISOR_WRITE);
+    }
+    state.set(STATE.TLB_FETCH, read);
+    state.set(STATE.FPU_TRAP, cr0 & (CR0.EM | CR0.TS));
+    const mmxTrap = cr0 & CR0.EM ? VECTOR.UD : cr0 & CR0.TS ? VECTOR.NM : 0;
+    state.set(STATE.MMX_TRAP, mmxTrap);
+    state.set(STATE.SSE_TRAP, cr0 & CR0.EM || !(cr4 & CR4.OSFXSR) ? VECTOR.UD : cr0 & CR0.TS ? VECTOR.NM : 0);
+    this.#setTag();
+  }
+
+  /** True if some enabled breakpoint watches data (R/W field 1 or 3). */
+  #watchesData(): boolean {
+    const dr7 = this.state.get(STATE.DR + 28);
+    for (let n = 0; n < 4; n++) if ((dr7 >> (2 * n)) & 3 && (dr7 >> (16 + 4 * n)) & 1) return true;
+    return false;
+  }
+
+  #watchesCode(): boolean {
+    const dr7 = this.state.get(STATE.DR + 28);
+    for (let n = 0; n < 4; n++) if ((dr7 >> (2 * n)) & 3 && ((dr7 >> (16 + 4 * n)) & 3) === 0) return true;
+    return false;
+  }
+
+  #dataAccess(linear: number, size: number, kind: 'read' | 'write'): void {
+    if (dataBreakpoint(this, linear, size, kind)) this.debugTrap();
+  }
+
+  halt(): void {
+    this.#halted = true;
+  }
+  shadowInterrupts(): void {
+    this.#shadow = true;
+  }
+  debugTrap(): void {
+    this.#trapPending = true;
+  }
+  unblockNmi(): void {
+    this.#nmiBlocked = false;
+  }
+
+  // Run loop
+
+  get executed(): number {
+    return this.#base + this.#granted - this.state.get(STATE.BUDGET);
+  }
+  get halted(): boolean {
+    return this.#halted;
+  }
+
+  run(instructions: number): StopReason {
+    const { state } = this;
+    this.#base = this.executed;
+    this.#granted = Math.max(0, Math.min(instructions, 0x7fffffff) | 0);
+    state.set(STATE.BUDGET, this.#granted);
+    for (;;) {
+      if (this.tripleFault) return StopReason.Shutdown;
+      if (this.#stopRequested) {
+        this.#stopRequested = false;
+        return StopReason.Requested;
+      }
+      if (!this.#shadow) this.#takeInterrupt();
+      if (this.tripleFault) return StopReason.Shutdown;
+      if (this.#halted) return StopReason.Halted;
+      if (state.get(STATE.BUDGET) <= 0) return StopReason.Budget;
+      this.#tagBefore = state.get(STATE.CODE_TAG);
+      if (this.#shadow || this.#trapPending || state.get(STATE.EFLAGS) & (EFLAGS.TF | EFLAGS.RF) || this.#watching()) this.#step();
+      else this.#leave(this.#module.run());
+    }
+  }
+
+  #watching(): boolean {
+    return (this.state.get(STATE.DR + 28) & 0xff) !== 0 && (this.#watchesCode() || this.#watchesData());
+  }
+
+  #leave(reason: number): void {
+    if (reason !== EXIT.fault) return;
+    const { state } = this;
+    const error = state.get(STATE.FAULT_ERROR);
+    state.set(STATE.FAULT, 0);
+    this.#deliver(deliverException(this, new CpuFault(state.get(STATE.FAULT_VECTOR), error === -1 ? undefined : error)));
+  }
+
+  /** One instruction, with the trap flag, breakpoints, RF and the interrupt shadow. */
+  #step(): void {
+    const { state } = this;
+    const shadow = this.#shadow;
+    this.#shadow = false;
+    const flags = state.get(STATE.EFLAGS);
+    if (this.#trapPending) {
+      this.#trapPending = false;
+      this.#deliver(deliverException(this, new CpuFault(VECTOR.DB, undefined)));
+      return;
+    }
+    const linear = (state.eip + state.segmentBase(SEGMENT.CS)) >>> 0;
+    if (!shadow && this.#watchesCode() && instructionBreakpoint(this, linear)) {
+      // A breakpoint fault: the handler returns with RF set.
+      const fault = new CpuFault(VECTOR.DB, undefined);
+      state.set(STATE.EFLAGS, state.get(STATE.EFLAGS) | EFLAGS.RF);
+      this.#deliver(deliverException(this, fault));
+      return;
+    }
+    this.#stepping ??= this.#instantiate(true);
+    this.#delivered = false;
+    this.#setRf = false;
+    this.#leave(this.#stepping.run());
+    if (this.tripleFault || this.#delivered) {
+      this.#trapPending = false;
+      return;
+    }
+    if (flags & EFLAGS.RF && !this.#setRf) state.set(STATE.EFLAGS, state.get(STATE.EFLAGS) & ~EFLAGS.RF);
+    // Loading SS holds back debug traps like interrupts.
+    if (flags & EFLAGS.TF && !this.#shadow) {
+      this.#trapPending = false;
+      this.#deliver(deliverException(this, singleStepTrap(this)));
+    } else if (this.#trapPending && !this.#shadow) {
+      this.#trapPending = false;
+      this.#deliver(deliverException(this, new CpuFault(VECTOR.DB, undefined)));
+    }
+  }
+
+  #takeInterrupt(): void {
+    const { state } = this;
+    if (this.#nmiPending && !this.#nmiBlocked) {
+      this.#nmiPending = false;
+      this.#nmiBlocked = true;
+      this.#halted = false;
+      this.#deliver(deliverNmi(this));
+      return;
+    }
+    if (state.get(STATE.INTR) === 0 || !(state.get(STATE.EFLAGS) & EFLAGS.IF) || this.#trapPending) return;
+    this.#halted = false;
+    const vector = this.bus.acknowledgeInterrupt();
+    this.#deliver(deliverInterrupt(this, vector & 0xff, 'external'));
+  }
+
+  limit(instructions: number): void {
+    const { state } = this;
+    const left = state.get(STATE.BUDGET);
+    const wanted = Math.max(0, instructions | 0);
+    if (wanted >= left) return;
+    state.set(STATE.BUDGET, wanted);
+    this.#granted -= left - wanted;
+  }
+  stop(): void {
+    this.#stopRequested = true;
+    this.limit(0);
+  }
+  setInterruptRequest(asserted: boolean): void {
+    this.state.set(STATE.INTR, asserted ? 1 : 0);
+  }
+  raiseNmi(): void {
+    this.#nmiPending = true;
+  }
+  setA20(enabled: boolean): void {
+    const mask = enabled ? -1 : ~0x100000;
+    if (this.#mmu.paging.a20Mask === mask) return;
+    this.#mmu.paging.a20Mask = mask;
+    this.flushTlb(false);
+  }
+
+  reset(): void {
+    this.init();
+    initialRegisters(this, true);
+    this.#code.clear();
+    this.flushTlb(false);
+    this.modeChanged();
+  }
+  init(): void {
+    this.tripleFault = undefined;
+    this.#halted = this.#nmiPending = this.#nmiBlocked = this.#shadow = this.#trapPending = false;
+    initialRegisters(this, false);
+    this.flushTlb(false);
+    this.modeChanged();
+  }
+
+  // Physical memory
+
+  mapPages(address: number, count: number, target: PageTarget): void {
+    if (address % PAGE_SIZE || !Number.isInteger(count) || count < 0 || address / PAGE_SIZE + count > 1 << 20)
+      throw new RangeError(`cannot map ${count} pages at ${address.toString(16)}`);
+    const { i32 } = this.state;
+    const first = address / PAGE_SIZE;
+    for (let i = 0; i < count; i++) {
+      i32[(REGION.PHYSICAL_READ >> 2) + first + i] = target.read === undefined ? PHYSICAL_BUS : target.read + i * PAGE_SIZE;
+      i32[(REGION.PHYSICAL_WRITE >> 2) + first + i] = target.write === undefined ? PHYSICAL_BUS : target.write + i * PAGE_SIZE;
+    }
+    this.flushTlb(false);
+  }
+
+  #eachPage(table: number, address: number, length: number, visit: (host: number | undefined, offset: number, count: number) => void): void {
+    for (let done = 0; done < length; ) {
+      const at = address + done;
+      const count = Math.min(length - done, PAGE_SIZE - (at % PAGE_SIZE));
+      const page = Math.floor(at / PAGE_SIZE);
+      const map = page < 1 << 20 ? this.state.i32[(table >> 2) + page]! : PHYSICAL_BUS;
+      visit(map === PHYSICAL_BUS ? undefined : (map >>> 0) + (at % PAGE_SIZE), done, count);
+      done += count;
+    }
+  }
+  readPhysical(address: number, into: Uint8Array): void {
+    this.#eachPage(REGION.PHYSICAL_READ, address, into.length, (host, offset, count) => {
+      if (host === undefined) into.fill(0xff, offset, offset + count);
+      else into.set(this.state.u8.subarray(host, host + count), offset);
+    });
+  }
+  writePhysical(address: number, from: Uint8Array): void {
+    this.#eachPage(REGION.PHYSICAL_WRITE, address, from.length, (host, offset, count) => {
+      if (host === undefined) return;
+      if (this.#code.hasCode(host)) this.#code.written(host, count);
+      this.#mmu.dirty[host >>> 12] = 1;
+      this.state.u8.set(from.subarray(offset, offset + count), host);
+    });
+  }
+  translate(linear: number): number | undefined {
+    return this.#mmu.paging.probe(linear);
+  }
+  takeDirty(offset: number, pages: number, into: Uint8Array): boolean {
+    return this.#mmu.takeDirty(offset, pages, into);
+  }
+
+  registers(): RegisterState {
+    return captureRegisters(this.state);
+  }
+  setRegisters(changes: Partial<RegisterState>): void {
+    applyRegisters(this, changes);
+    this.#halted = false;
+    this.flushTlb(false);
+    this.modeChanged();
+  }
+}
+
+/** Makes a processor in its reset state. @throws RangeError for sizes that are not multiples of 4 KiB */
+export function createProcessor(options: ProcessorOptions, bus: ProcessorBus): X86Processor {
+  return new X86Processor(options, bus);
+}

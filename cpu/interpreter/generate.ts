@@ -1,0 +1,300 @@
+/**
+ * Generates the processor's WebAssembly module: decoder, helper functions, and the interpreter, one function that
+ * loops over decoded records with a br_table. `stepping` makes the variant that returns after each instruction (trap flag,
+ * breakpoints, interrupt shadow).
+ */
+import { type FunctionRef, i32, type Local, ModuleBuilder } from '../emitter/index.ts';
+import { defineDecoder, jumpSlot } from '../decoder/decode.ts';
+import { type DecodeTables, HANDLER } from '../decoder/tables.ts';
+import { PAGE_SIZE, RECORD, REGION, SEGMENT, STATE } from '../layout.ts';
+import { VECTOR } from '../state.ts';
+import { type Frame, InterpreterContext, type SlowAccess } from './context.ts';
+
+/** Why the interpreter function returned. STATE.EIP is the instruction to continue at, for Fault the faulting one. */
+export const EXIT = {
+  /** Budget used up. */
+  budget: 0,
+  /** STATE.FAULT_VECTOR and FAULT_ERROR are to be delivered. */
+  fault: 1,
+  /** A helper asked to look again: EIP, mode or interrupts have changed. */
+  helper: 2,
+  /** One instruction done (stepping variant only). */
+  step: 3,
+} as const;
+
+/** Functions the module imports, by name: see the types of SlowAccess and DecoderImports for their meaning. */
+export type ImportName =
+  | 'read'
+  | 'write'
+  | 'readForWrite'
+  | 'readBlock'
+  | 'writeBlock'
+  | 'probeWrite'
+  | 'helper'
+  | 'codeMiss'
+  | 'fetchWindow'
+  | 'fetchFault'
+  | 'protectPage'
+  | 'recordsFull';
+
+/** Adds functions that semantics call by name. */
+export type ModulePart = (m: ModuleBuilder) => Record<string, FunctionRef>;
+
+export function generateProcessor(
+  tables: DecodeTables,
+  parts: readonly ModulePart[],
+  memoryPages: number,
+  stepping: boolean,
+): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder();
+  m.importMemory('env', 'memory', memoryPages);
+  const slow: SlowAccess = {
+    read: m.importFunction('env', 'read', ['i32', 'i32'], 'i32'),
+    write: m.importFunction('env', 'write', ['i32', 'i32', 'i32'], undefined),
+    readForWrite: m.importFunction('env', 'readForWrite', ['i32', 'i32'], 'i32'),
+    readBlock: m.importFunction('env', 'readBlock', ['i32', 'i32'], undefined),
+    writeBlock: m.importFunction('env', 'writeBlock', ['i32', 'i32'], undefined),
+    probeWrite: m.importFunction('env', 'probeWrite', ['i32', 'i32'], undefined),
+  };
+  const helper = m.importFunction('env', 'helper', ['i32'], 'i32');
+  const decoderImports = {
+    codeMiss: m.importFunction('env', 'codeMiss', ['i32'], 'i32'),
+    fetchWindow: m.importFunction('env', 'fetchWindow', ['i32'], 'i32'),
+    fetchFault: m.importFunction('env', 'fetchFault', [], undefined),
+    protectPage: m.importFunction('env', 'protectPage', ['i32'], undefined),
+    recordsFull: m.importFunction('env', 'recordsFull', [], undefined),
+  };
+  const functions = new Map<string, FunctionRef>();
+  for (const part of parts) for (const [name, ref] of Object.entries(part(m))) functions.set(name, ref);
+  const firstEmitted = HANDLER.first;
+  const generalProtection = tables.firstHelper + tables.helperHandlers.length;
+  const { lookup, link } = defineDecoder(m, tables, decoderImports, generalProtection);
+
+  const run = m.function([], 'i32', (f) => {
+    const pc = f.local('i32');
+    const budget = f.let(i32.load(0, STATE.BUDGET));
+    const tlbRead = f.let(i32.load(0, STATE.TLB_READ));
+    const tlbWrite = f.let(i32.load(0, STATE.TLB_WRITE));
+    const target = f.let(i32.add(i32.load(0, STATE.EIP), i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)));
+    const reason = f.local('i32');
+    const started = stepping ? f.let(i32.const(0)) : undefined;
+
+    const instructionEip = () => i32.add(i32.load(0, STATE.CODE_EIP), i32.shr_u(i32.load16_u(pc, RECORD.PLACE), 4));
+
+    const exit = f.openBlock();
+    const targetFault = f.openBlock();
+    const fault = f.openBlock();
+    const dispatch = f.openLoop();
+    if (started) {
+      // After a jump of the stepped instruction.
+      f.if(started, () => {
+        f.store(0, i32.sub(target, i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)), STATE.EIP);
+        f.set(reason, EXIT.step);
+        f.br(exit);
+      });
+    }
+    f.block((found) => {
+      f.scope(() => {
+        const slot = f.let(i32.add(REGION.JUMP_CACHE, jumpSlot(target)));
+        f.set(pc, i32.load(slot, 8));
+        f.if(i32.and(i32.eq(i32.load(slot), target), i32.eq(i32.load(slot, 4), i32.load(0, STATE.CODE_TAG))), () => {
+          const page = f.let(i32.and(target, ~(PAGE_SIZE - 1)));
+          f.store(0, page, STATE.CODE_PAGE);
+          f.store(0, i32.sub(page, i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)), STATE.CODE_EIP);
+          f.br(found);
+        });
+      });
+      f.set(pc, f.call(lookup, target));
+      f.brIf(targetFault, i32.eqz(pc));
+    });
+    const taken = f.openLoop();
+    f.if(i32.le_s(budget, 0), () => {
+      // A record without place (end, goto) continues at DISP.
+      f.store(0, instructionEip(), STATE.EIP);
+      f.if(i32.lt_u(i32.sub(i32.load16_u(pc), HANDLER.end), 2), () =>
+        f.store(0, i32.add(i32.load(0, STATE.CODE_EIP), i32.load(pc, RECORD.DISP)), STATE.EIP),
+      );
+      f.set(reason, EXIT.budget);
+      f.br(exit);
+    });
+    if (started) {
+      f.if(started, () => {
+        f.store(0, instructionEip(), STATE.EIP);
+        f.set(reason, EXIT.step);
+        f.br(exit);
+      });
+    }
+    const next = f.openLoop();
+    if (started) {
+      // The instruction is complete when the next record is not an address record's operation.
+      f.if(i32.eq(started, 2), () => {
+        f.store(0, instructionEip(), STATE.EIP);
+        f.if(i32.lt_u(i32.sub(i32.load16_u(pc), HANDLER.end), 2), () =>
+          f.store(0, i32.add(i32.load(0, STATE.CODE_EIP), i32.load(pc, RECORD.DISP)), STATE.EIP),
+        );
+        f.set(reason, EXIT.step);
+        f.br(exit);
+      });
+      f.set(started, 2);
+    }
+    f.set(budget, i32.sub(budget, 1));
+    const frame: Frame = {
+      f,
+      pc,
+      budget,
+      tlbRead,
+      tlbWrite,
+      target,
+      next,
+      taken,
+      dispatch,
+      fault,
+      targetFault,
+      slow,
+      link,
+      functions,
+    };
+    const advance = (): void => {
+      f.set(pc, i32.add(pc, RECORD.SIZE));
+      f.br(next);
+    };
+
+    const total = firstEmitted + tables.emitHandlers.length;
+    const labels = Array.from({ length: total + 2 }, () => f.openBlock()).reverse();
+    f.brTable(i32.load16_u(pc), labels.slice(0, total), labels[total]!);
+    const handlers: ((index: number) => void)[] = [
+      // stale
+      () => {
+        f.set(target, i32.add(i32.load(0, STATE.CODE_PAGE), i32.shr_u(i32.load16_u(pc, RECORD.PLACE), 4)));
+        f.set(budget, i32.add(budget, 1));
+        f.set(pc, f.call(lookup, target));
+        f.brIf(targetFault, i32.eqz(pc));
+        if (started) f.set(started, 0);
+        f.br(taken);
+      },
+      // end
+      () => {
+        f.set(budget, i32.add(budget, 1));
+        f.set(target, i32.add(i32.load(0, STATE.CODE_PAGE), i32.load(pc, RECORD.DISP)));
+        if (started) f.set(started, 0);
+        f.br(dispatch);
+      },
+      // goto
+      () => {
+        f.set(budget, i32.add(budget, 1));
+        if (started) f.set(started, 0);
+        const record = f.let(i32.load(pc, RECORD.IMM));
+        f.if(i32.eqz(record), () => {
+          f.set(record, f.call(link, pc, i32.add(i32.load(0, STATE.CODE_PAGE), i32.load(pc, RECORD.DISP))));
+          f.brIf(targetFault, i32.eqz(record));
+        });
+        f.set(pc, record);
+        f.br(taken);
+      },
+      ...addressHandlers(frame, stepping ? started : undefined, advance),
+    ];
+    for (const build of handlers) {
+      f.end();
+      f.scope(() => build(0));
+    }
+    for (const { emit, form } of tables.emitHandlers) {
+      f.end();
+      f.scope(() => {
+        const context = new InterpreterContext(frame, form);
+        emit(context);
+        if (!context.ended) advance();
+      });
+    }
+    // Helpers, and the record for an instruction longer than 15 bytes.
+    f.end();
+    f.if(i32.eq(i32.load16_u(pc), generalProtection), () => {
+      f.store(0, VECTOR.GP, STATE.FAULT_VECTOR);
+      f.store(0, 0, STATE.FAULT_ERROR);
+      f.br(fault);
+    });
+    f.store(0, budget, STATE.BUDGET);
+    f.if(f.call(helper, pc), () => {
+      f.set(reason, EXIT.helper);
+      f.set(budget, i32.load(0, STATE.BUDGET));
+      f.br(exit);
+    });
+    f.set(budget, i32.load(0, STATE.BUDGET));
+    advance();
+    f.end(); // spare innermost block
+    f.unreachable();
+    f.end(); // next
+    f.unreachable();
+    f.end(); // taken
+    f.unreachable();
+    f.end(); // dispatch
+    f.unreachable();
+    f.end(); // fault
+    f.store(0, instructionEip(), STATE.EIP);
+    f.set(reason, EXIT.fault);
+    f.br(exit);
+    f.end(); // targetFault
+    f.set(reason, EXIT.fault);
+    f.end(); // exit
+    f.store(0, budget, STATE.BUDGET);
+    f.return(reason as Local<'i32'>);
+    f.unreachable();
+  });
+  m.export('run', run);
+  m.export('lookup', lookup);
+  for (const [name, ref] of functions) m.export(name, ref);
+  return m.build();
+}
+
+/** The six address records: linear address of a memory operand into STATE.ADDRESS, segment limits checked. */
+function addressHandlers(frame: Frame, started: Local<'i32'> | undefined, advance: () => void): (() => void)[] {
+  const { f, pc, budget, fault } = frame;
+  const field = (at: number) => i32.load8_u(pc, at);
+  const finish = (address: Parameters<typeof f.store>[1]): void => {
+    f.store(0, address, STATE.ADDRESS);
+    f.set(budget, i32.add(budget, 1));
+    if (started) f.set(started, 0);
+    advance();
+  };
+  const offset32 = () =>
+    i32.add(
+      i32.add(
+        i32.load(field(RECORD.RM)),
+        i32.shl(i32.load(i32.and(field(RECORD.INDEX), 0xfc)), i32.and(field(RECORD.INDEX), 3)),
+      ),
+      i32.load(pc, RECORD.DISP),
+    );
+  const offset16 = () =>
+    i32.and(
+      i32.add(
+        i32.add(i32.load(field(RECORD.RM)), i32.load(i32.and(field(RECORD.INDEX), 0xfc))),
+        i32.load(pc, RECORD.DISP),
+      ),
+      0xffff,
+    );
+  const segmented = (offset: () => ReturnType<typeof offset32>, lo: number, hi: number) => () => {
+    const at = f.let(offset());
+    const segment = f.let(field(RECORD.SEGMENT));
+    const bytes = f.let(i32.load(pc, RECORD.IMM));
+    f.if(bytes, () => {
+      const last = f.let(i32.add(at, i32.sub(bytes, 1)));
+      f.if(
+        i32.or(i32.or(i32.lt_u(at, i32.load(segment, lo)), i32.gt_u(last, i32.load(segment, hi))), i32.lt_u(last, at)),
+        () => {
+          // #SS for the stack segment, #GP for the others.
+          f.store(0, i32.sub(VECTOR.GP, i32.eq(segment, 4 * SEGMENT.SS)), STATE.FAULT_VECTOR);
+          f.store(0, 0, STATE.FAULT_ERROR);
+          f.br(fault);
+        },
+      );
+    });
+    finish(i32.add(at, i32.load(segment, STATE.SEGMENT_BASE)));
+  };
+  return [
+    () => finish(offset32()),
+    segmented(offset32, STATE.SEGMENT_READ_LO, STATE.SEGMENT_READ_HI),
+    segmented(offset32, STATE.SEGMENT_WRITE_LO, STATE.SEGMENT_WRITE_HI),
+    () => finish(offset16()),
+    segmented(offset16, STATE.SEGMENT_READ_LO, STATE.SEGMENT_READ_HI),
+    segmented(offset16, STATE.SEGMENT_WRITE_LO, STATE.SEGMENT_WRITE_HI),
+  ];
+}

@@ -1,0 +1,17 @@
+/** All instruction tables, helpers and generated functions of the processor, in one place. */
+import type { Helper } from '../helpers.ts';
+import type { ModulePart } from '../interpreter/generate.ts';
+import { stringHelpers } from '../strings/index.ts';
+import { systemHelpers } from '../system/index.ts';
+import { x87Helpers } from '../x87/helpers.ts';
+import { defineX87 } from '../x87/index.ts';
+import type { InstructionDefinition } from './definition.ts';
+import { integerDefinitions } from './integer.ts';
+import { systemDefinitions } from './system.ts';
+import { x87Definitions } from './x87.ts';
+
+export const definitions: readonly InstructionDefinition[] = [...integerDefinitions, ...systemDefinitions, ...x87Definitions];
+
+export const helpers: Readonly<Record<string, Helper>> = { ...systemHelpers, ...stringHelpers, ...x87Helpers };
+
+export const moduleParts: readonly ModulePart[] = [defineX87];
