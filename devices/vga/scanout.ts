@@ -3,6 +3,8 @@
  * without knowing a single register. It is the state at one moment; changes in the middle of a frame do not appear.
  *
  * Source: IBM VGA XGA Technical Reference Manual, "CRT Controller", "Attribute Controller", "Sequencer".
+ * Does not model: the border, skew of cursor and display enable, blinking in graphics modes, the slower address counter
+ * (count by two or four) in text modes, interlace.
  */
 import { Attr, Crtc, Gfx, Seq } from './registers.ts';
 import { verticalCounts } from './timing.ts';
