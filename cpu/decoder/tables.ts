@@ -128,7 +128,7 @@ export class DecodeTables {
   readonly #helperIndex = new Map<string, number>();
   readonly #emitIds = new Map<(c: InstructionContext) => void, number>();
   /** Entries whose handlers are helpers hold a relative index until the number of emitted handlers is known. */
-  readonly #helperEntries: number[] = [];
+  readonly #helperEntries = new Set<number>();
   readonly one: number;
   readonly map0f: number;
   readonly map38: number;
@@ -179,7 +179,8 @@ export class DecodeTables {
 
   #setHandler(at: number, handler: { helper: boolean; index: number }): void {
     this.#view.setUint16(at, handler.index, true);
-    if (handler.helper) this.#helperEntries.push(at);
+    if (handler.helper) this.#helperEntries.add(at);
+    else this.#helperEntries.delete(at);
   }
 
   #writeUndefined(at: number, form: number): void {

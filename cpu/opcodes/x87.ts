@@ -91,6 +91,8 @@ const transfers = [
   line('df /1', 'fisttp', 'M2', x87.store('word', true, true), { ...written, feature: 'sse3' }),
   line('db /1', 'fisttp', 'M4', x87.store('dword', true, true), { ...written, feature: 'sse3' }),
   line('dd /1', 'fisttp', 'M8', x87.store('qword', true, true), { ...written, feature: 'sse3' }),
+  line('df /4', 'fbld', 'M10', 'x87_fbld'),
+  line('df /6', 'fbstp', 'M10', 'x87_fbstp', written),
   line('d9 c0+i', 'fld', 'STi', x87.withIndex('LoadRegister')),
   line('d9 c8+i', 'fxch', 'STi', x87.withIndex('Exchange')),
   line('dd c8+i', 'fxch', 'STi', x87.withIndex('Exchange')),

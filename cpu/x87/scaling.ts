@@ -110,7 +110,10 @@ export function defineScaling(
   const remainder = m.function(['i32', 'i32', 'i32'], 'i32', (f) => {
     const [a, b, nearest] = f.params as unknown as [Local<'i32'>, Local<'i32'>, Local<'i32'>];
     const [x, y] = operands(f, a, b, (p, q) => i32.or(isInfinite(p), isZero(q)));
-    f.if(i32.or(isZero(x), isInfinite(y)), () => keep(f, a, x));
+    f.if(i32.or(isZero(x), isInfinite(y)), () => {
+      f.store(0, i32.and(status(), ~CONDITION_CODES), STATE.X87_STATUS);
+      keep(f, a, x);
+    });
     normalize(f, x);
     normalize(f, y);
     const quotient = f.let(i32.const(0));
