@@ -15,6 +15,7 @@ const STAMP = at('dist', '.built');
 const ENTRIES = {
   index: 'src/index.ts',
   cli: 'src/cli/main.ts',
+  'node-worker': 'src/machine/node-worker.ts',
 };
 
 const FIRMWARE = {
@@ -50,7 +51,8 @@ async function bundle() {
     packages: 'external',
     sourcemap: true,
     sourcesContent: false,
-    chunkNames: 'chunks/[name]-[hash]',
+    // Chunks lie beside the entries, so that `import.meta.url` has the same folder everywhere.
+    chunkNames: 'chunk-[hash]',
     logLevel: 'warning',
   });
 }

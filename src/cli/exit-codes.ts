@@ -24,11 +24,14 @@ export const ExitCode = {
   Heartbeat: 7,
   /** A fault of the emulator itself. */
   Internal: 8,
-  /** Plus what the guest wrote to the debug-exit port. */
+  /** Plus what the guest wrote to the debug-exit port; 111 and more give 127. */
   DebugExit: 16,
   /** Plus the number of the signal. */
   Signal: 128,
 } as const;
+
+/** Codes from 128 on belong to signals. */
+const DEBUG_EXIT_MAX = ExitCode.Signal - 1 - ExitCode.DebugExit;
 
 export function exitCodeOfEnd(end: MachineEnd): number {
   switch (end.reason) {
@@ -38,7 +41,7 @@ export function exitCodeOfEnd(end: MachineEnd): number {
     case 'tripleFault':
       return ExitCode.TripleFault;
     case 'debugExit':
-      return ExitCode.DebugExit + (end.code ?? 0);
+      return ExitCode.DebugExit + Math.min(end.code ?? 0, DEBUG_EXIT_MAX);
     case 'disk':
       return ExitCode.Image;
     case 'crash':

@@ -2,7 +2,7 @@
 import type { Keyboard } from '../machine/api.ts';
 import { CP437 } from '../display/cp437.ts';
 import type { KeyEvent } from './terminal/key-input.ts';
-import { strokeFor } from './terminal/us-layout.ts';
+import { strokeFor } from '../machine/us-layout.ts';
 
 /** Events waiting for a guest that does not read its keyboard; more are dropped. */
 const QUEUE_MAX = 512;

@@ -3,7 +3,7 @@
  * sequences of xterm, the Linux console and rxvt), from which presses are made, and the kitty keyboard protocol
  * (progressive enhancement flags 1, 2, 4, 8), which reports keys going down and up by themselves.
  */
-import { strokeFor } from './us-layout.ts';
+import { strokeFor } from '../../machine/us-layout.ts';
 
 export type KeyEvent =
   /** Keys to press together and release, modifiers first. */
