@@ -15,7 +15,7 @@ const STAMP = at('dist', '.built');
 const ENTRIES = {
   index: 'src/index.ts',
   cli: 'src/cli/main.ts',
-  'node-worker': 'src/machine/node-worker.ts',
+  'machine-worker': 'src/machine/node-worker.ts',
 };
 
 const FIRMWARE = {

@@ -132,11 +132,12 @@ export class FakeMachine {
         this.#waitFor(() => this.serialSent, text, options),
       onData: (listener: (bytes: Uint8Array) => void) => subscribe(this.#dataListeners, listener),
     } as unknown as SerialPort;
-    const fake = this;
+    // The getter below belongs to another object.
+    const state = (): MachineState => this.state;
     return {
       name: this.options.name ?? 'fake',
       get state() {
-        return fake.state;
+        return state();
       },
       configuration: {},
       keyboard,
