@@ -40,24 +40,24 @@ export function checkBlockTable(
     [header.tableOffset, header.tableOffset + table.length * 4],
     ...header.locators.filter((l) => l.text !== undefined).map((l) => [l.dataOffset, l.dataOffset + l.dataLength]),
   ];
-  const allocated: number[] = [];
+  const sorted = new Uint32Array(table.length);
+  let allocated = 0;
   let outside: number | undefined;
   let cut: number | undefined;
   let overMetadata: number | undefined;
   for (let block = 0; block < table.length; block++) {
     const sector = table[block];
     if (sector === UNALLOCATED) continue;
-    allocated.push(sector);
+    sorted[allocated++] = sector;
     const start = sector * SECTOR_SIZE;
     // The last block may be cut where the disk ends: the sectors behind do not exist.
-    const used = Math.min(header.blockSize, diskBytes - block * header.blockSize);
-    const end = start + bitmapSize + used;
+    const end = start + bitmapSize + Math.min(header.blockSize, diskBytes - block * header.blockSize);
     if (start >= fileSize) outside ??= block;
     else if (end > fileSize) cut ??= block;
     if (metadata.some(([from, to]) => start < to && from < end)) overMetadata ??= block;
   }
-  const sorted = Uint32Array.from(allocated).sort();
-  const overlap = sorted.findIndex((sector, index) => index > 0 && sector < sorted[index - 1] + blockSectors);
+  const used = sorted.subarray(0, allocated).sort();
+  const overlap = used.findIndex((sector, index) => index > 0 && sector < used[index - 1] + blockSectors);
   const problems: string[] = [];
   if (outside !== undefined)
     problems.push(`block ${outside} lies behind the end of the file; the file is opened read-only`);
@@ -66,6 +66,6 @@ export function checkBlockTable(
     problems.push(`block ${overMetadata} lies over the header or the block table; the file is opened read-only`);
   }
   if (overlap > 0)
-    problems.push(`two blocks overlap at sector ${sorted[overlap]} of the file; the file is opened read-only`);
+    problems.push(`two blocks overlap at sector ${used[overlap]} of the file; the file is opened read-only`);
   return problems;
 }

@@ -18,8 +18,8 @@ const LOCATOR_COUNT = 8;
 const LOCATOR_SIZE = 24;
 /** No path is longer than this; a locator that says so is left out. */
 const MAXIMUM_LOCATOR_BYTES = 65536;
-/** Table entries that are loaded at most (32 MiB): 2040 GiB in blocks of 512 KiB need half of it. */
-const MAXIMUM_TABLE_ENTRIES = 8 * 1024 * 1024;
+/** Table entries that are loaded at most (16 MiB): enough for 2040 GiB in blocks of 512 KiB. */
+const MAXIMUM_TABLE_ENTRIES = 4 * 1024 * 1024;
 const MAXIMUM_BLOCK_SIZE = 256 * 1024 * 1024;
 
 /** A block that has no space in the file. */

@@ -26,6 +26,9 @@ export interface ParentResolver {
   open(place: string): RandomAccessFile | undefined;
 }
 
+/** Characters; longer ones than any host takes are not searched for. */
+const MAXIMUM_PATH = 4096;
+
 /** The last component of a Windows or POSIX path. */
 export function baseName(path: string): string {
   return path.slice(Math.max(path.lastIndexOf('\\'), path.lastIndexOf('/'), path.lastIndexOf(':')) + 1);
@@ -47,7 +50,7 @@ export function parentCandidates(header: DynamicHeader): ParentCandidate[] {
   const seen = new Set<string>();
   return all.filter(({ kind, text }) => {
     const key = `${kind}:${text}`;
-    if (text === '' || text.includes('\0') || seen.has(key)) return false;
+    if (text === '' || text.length > MAXIMUM_PATH || text.includes('\0') || seen.has(key)) return false;
     seen.add(key);
     return true;
   });

@@ -28,7 +28,7 @@ import { checkBlockTable, readBlockTable } from './block-table.ts';
 /** Bitmaps kept in memory, at most. */
 const BITMAP_CACHE_BYTES = 4 * 1024 * 1024;
 /** Blocks with metadata not yet in the file, at most; more make a flush happen by itself, which bounds what a crash loses. */
-const MAXIMUM_PENDING_BLOCKS = 32;
+const MAXIMUM_PENDING_BLOCKS = 128;
 
 interface BlockBitmap {
   /** One bit per sector, most significant first; as long as in the file. */
@@ -140,7 +140,7 @@ export class SparseImage implements DiskImage {
       const bitmap = this.bitmap(block);
       if (!bitmap.full) {
         for (let sector = first; sector < first + count; sector++) bitmap.bits[sector >> 3] |= 0x80 >> (sector & 7);
-        bitmap.full = count === this.blockSize / SECTOR_SIZE || bitmap.bits.every((byte) => byte === 0xff);
+        bitmap.full = isFull(bitmap.bits, this.blockSize / SECTOR_SIZE);
         if (!this.pendingBlocks.has(block)) this.dirtyBitmaps.add(block);
       }
       if (this.pendingBlocks.size + this.dirtyBitmaps.size >= MAXIMUM_PENDING_BLOCKS) this.flush();
@@ -214,8 +214,7 @@ export class SparseImage implements DiskImage {
     if (bitmap === undefined) {
       const bits = new Uint8Array(this.bitmapSize);
       readExactly(this.file, this.table[block] * SECTOR_SIZE, bits, `the sector bitmap of block ${block}`);
-      const used = Math.ceil(this.blockSize / SECTOR_SIZE / 8);
-      bitmap = { bits, full: bits.subarray(0, used).every((byte) => byte === 0xff) };
+      bitmap = { bits, full: isFull(bits, this.blockSize / SECTOR_SIZE) };
       this.remember(block, bitmap);
     }
     return bitmap;
@@ -304,6 +303,14 @@ function lbaOf(block: number, sector: number, blockSize: number): number {
 
 function hasBit(bitmap: BlockBitmap, sector: number): boolean {
   return bitmap.full || (bitmap.bits[sector >> 3] & (0x80 >> (sector & 7))) !== 0;
+}
+
+/** True when the bits of all `sectors` sectors are set. */
+function isFull(bits: Uint8Array, sectors: number): boolean {
+  const whole = sectors >> 3;
+  for (let i = 0; i < whole; i++) if (bits[i] !== 0xff) return false;
+  const rest = (0xff00 >> (sectors & 7)) & 0xff;
+  return (bits[whole] & rest) === rest;
 }
 
 function isZero(bytes: Uint8Array): boolean {

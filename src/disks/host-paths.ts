@@ -8,17 +8,28 @@ import path from 'node:path';
  */
 export function findIgnoringCase(wanted: string): string | undefined {
   if (fs.existsSync(wanted)) return wanted;
-  const parent = path.dirname(wanted);
-  if (parent === wanted) return undefined;
-  const folder = findIgnoringCase(parent);
-  if (folder === undefined) return undefined;
-  const name = path.basename(wanted).toLowerCase();
-  let entries: string[];
-  try {
-    entries = fs.readdirSync(folder);
-  } catch {
-    return undefined;
+  const { root } = path.parse(wanted);
+  let found = root;
+  for (const name of wanted.slice(root.length).split(path.sep)) {
+    if (name === '') continue;
+    const exact = path.join(found, name);
+    if (fs.existsSync(exact)) {
+      found = exact;
+      continue;
+    }
+    const match = entriesOf(found)
+      .filter((entry) => entry.toLowerCase() === name.toLowerCase())
+      .sort()[0];
+    if (match === undefined) return undefined;
+    found = path.join(found, match);
   }
-  const match = entries.filter((entry) => entry.toLowerCase() === name).sort()[0];
-  return match === undefined ? undefined : path.join(folder, match);
+  return found;
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch {
+    return [];
+  }
 }

@@ -131,6 +131,11 @@ export function openInMode(
   try {
     file = openDiskFile(full, !writes);
     image = openBase(file);
+    if (image.savedState) {
+      warnings.push(
+        `${full}: the disk belongs to a machine in saved state; used elsewhere, that state will not fit it any more`,
+      );
+    }
     if (mode === 'undo-file') {
       image = openFileUndo(image, full, undo);
       const touched = touchedParentWarning(image, full);

@@ -36,7 +36,17 @@ class Reader {
   }
 
   report(severity: VmcProblem['severity'], code: string, key: string, message: string): void {
-    this.problems.push({ severity, code, key, message, line: this.document.lineOf(key) });
+    this.problems.push({ severity, code, key, message, line: this.lineOf(key) });
+  }
+
+  /** Undefined also for what is no key path: the whole machine, or an element with an id out of all bounds. */
+  private lineOf(key: string): number | undefined {
+    try {
+      return this.document.lineOf(key);
+    } catch (error) {
+      if (error instanceof VmcError) return undefined;
+      throw error;
+    }
   }
 
   integer(key: string, fallback: number, min = 0, max = 0xffffffff): number {
@@ -170,7 +180,25 @@ export function readConfiguration(document: VmcDocument): ReadResult {
     creator: readProduct(reader, 'properties/creator'),
     modifier: readProduct(reader, 'properties/modifier'),
   };
+  checkTogether(reader, configuration);
   return { configuration, problems: reader.problems };
+}
+
+/** What single values cannot show. */
+function checkTogether(reader: Reader, configuration: VmcConfiguration): void {
+  const seen = new Map<string, string>();
+  for (const drive of configuration.drives) {
+    const image = drive.kind === 'disk' ? (drive.image?.relative ?? drive.image?.absolute) : undefined;
+    const name = image?.toLowerCase();
+    const other = name === undefined ? undefined : seen.get(name);
+    if (other !== undefined)
+      reader.report('error', 'duplicate-image', drive.key, `it has the same hard disk as ${other}`);
+    else if (name !== undefined) seen.set(name, drive.key);
+  }
+  if (/[*?:<>/|\\"]/.test(configuration.name)) {
+    const message = `the name "${configuration.name}" has a character that the original products do not accept`;
+    reader.report('warning', 'machine-name', '', message);
+  }
 }
 
 /** A machine is called like its file. */

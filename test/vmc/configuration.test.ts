@@ -219,6 +219,24 @@ describe('parseVmc', () => {
     expect(parseVmc(vmc(location(type(1) + pathname('x.vhd'), 'scsi')), 'x.vmc', features).notEmulated).toEqual([]);
   });
 
+  it('refuses one hard disk in two drives', () => {
+    const one =
+      '<drive_type type="integer">1</drive_type><pathname><relative type="string">.\\a.vhd</relative></pathname>';
+    const two = `${one}</location><location id="1">${one.replace('a.vhd', 'A.VHD')}`;
+    expect(catchError(() => parseVmc(vmc(location(two)), 'x.vmc'))).toMatchObject({
+      key: 'hardware/pci_bus/ide_adapter/ide_controller[@id=0]/location[@id=1]',
+    });
+  });
+
+  it('names elements whose ids are no numbers, whatever they hold', () => {
+    for (const id of ['-1', ']', "a'b", '99999999999999999999', '', '0]/x[@id=0']) {
+      const error = catchError(() => parseVmc(vmc(location('', 'ide', id)), 'x.vmc'));
+      expect(error).toMatchObject({ code: 'vmc-bad-value', fileName: 'x.vmc' });
+    }
+    const { problems } = parseVmc(vmc(`<hardware>${RAM}</hardware>`), 'a*b.vmc');
+    expect(problems).toMatchObject([{ code: 'machine-name', severity: 'warning' }]);
+  });
+
   it('keeps and reports unknown keys', () => {
     const bytes = vmc(`<hardware>${RAM}</hardware><mine><k type="string">v</k></mine>`);
     const loaded = parseVmc(bytes, 'x.vmc');
