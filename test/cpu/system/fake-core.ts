@@ -9,21 +9,25 @@ import { createCpuid, systemHelpers } from '../../../cpu/system/index.ts';
 import { deliverException, type FaultChain } from '../../../cpu/exceptions/index.ts';
 
 const MEMORY_BYTES = 0x40000;
+/** What real mode reaches: 1 MiB and 64 KiB less 16 bytes, rounded up. */
+export const REAL_MODE_BYTES = 0x110000;
 
 class FakeMemory implements LinearMemory {
-  readonly bytes: Uint8Array = new Uint8Array(MEMORY_BYTES);
-  readonly view: DataView = new DataView(this.bytes.buffer);
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
   /** Pages (address >> 12) that raise #PF on any access, and on writes. */
   readonly absent: Set<number> = new Set();
   readonly readOnly: Set<number> = new Set();
   readonly #core: () => FakeCore;
-  constructor(core: () => FakeCore) {
+  constructor(core: () => FakeCore, size: number) {
+    this.bytes = new Uint8Array(size);
+    this.view = new DataView(this.bytes.buffer);
     this.#core = core;
   }
   #check(address: number, size: number, write: boolean): number {
     for (const at of [address, (address + size - 1) >>> 0]) {
       const page = at >>> 12;
-      if (at >= MEMORY_BYTES || this.absent.has(page) || (write && this.readOnly.has(page))) {
+      if (at >= this.bytes.length || this.absent.has(page) || (write && this.readOnly.has(page))) {
         this.#core().state.set(STATE.CR2, at);
         throw new CpuFault(VECTOR.PF, write ? 2 : 0);
       }
@@ -76,7 +80,7 @@ class FakeMemory implements LinearMemory {
 
 export class FakeCore implements Core {
   readonly state: CpuState = new CpuState(new WebAssembly.Memory({ initial: 1 }));
-  readonly memory: FakeMemory = new FakeMemory(() => this);
+  readonly memory: FakeMemory;
   readonly cpuid: ReturnType<typeof createCpuid>;
   nextEip = 0;
   executed = 0;
@@ -100,7 +104,8 @@ export class FakeCore implements Core {
     setFerr: () => undefined,
   };
 
-  constructor(configuration: CpuidConfiguration = {}) {
+  constructor(configuration: CpuidConfiguration = {}, memoryBytes = MEMORY_BYTES) {
+    this.memory = new FakeMemory(() => this, memoryBytes);
     this.cpuid = createCpuid(configuration);
     const { state } = this;
     state.eflags = 2;

@@ -158,6 +158,8 @@ export function decodeHelper(core: FakeCore, code: Uint8Array): Decoded | undefi
       segment = override ?? base;
     }
   }
+  // MOV to CS and to segment registers that do not exist is undefined whatever its memory operand is.
+  if (form.helper === 'mov_sreg_rm' && (reg === 1 || reg > 5)) form = f('ud2', 'm');
   let imm = 0;
   let disp = 0;
   switch (form.operands) {
