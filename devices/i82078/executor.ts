@@ -117,7 +117,7 @@ export class Executor {
     // The search for an address mark is given up at the second index pulse.
     if (this.unreadable && !this.#host.fast) delay = 2 * this.#revolution;
     if (impliedSeek && op.opcode !== Opcode.ReadId && op.opcode !== Opcode.Format) drive.step(op.c);
-    if (op.opcode === Opcode.ReadTrack) op.left = op.eot;
+    if (op.opcode === Opcode.ReadTrack) op.left = op.eot || 1;
     this.#schedule(delay);
   }
 
@@ -268,9 +268,9 @@ export class Executor {
     if (offset === undefined)
       this.#host.log.unimplemented('i82078', 'format of a sector the image has no place for', r);
     else drive.write(offset, buffer.fill(op.fill));
+    if (op.left <= 1) return this.#finish(0);
     op.left--;
-    if (op.left > 0) this.#schedule(this.#sectorTime);
-    else this.#finish(0);
+    this.#schedule(this.#sectorTime);
   }
 
   #compare(length: number, terminalCount: boolean): void {

@@ -34,6 +34,7 @@ const BUSY = 0x10;
 const IMPLIED_SEEK = 0x40;
 const POLL_DISABLED = 0x10;
 const FIFO_DISABLED = 0x20;
+const FIFO_THRESHOLD = 0x0f;
 
 const UNITS = 4;
 const MAX_COMMAND = 9;
@@ -233,7 +234,10 @@ export class I82078 implements Device {
       seek.end = Infinity;
       this.#seekAlarms[i]!.cancel();
     });
-    if (!this.lock) {
+    if (this.lock) {
+      // LOCK keeps the FIFO settings, not implied seek and polling.
+      this.configure &= FIFO_DISABLED | FIFO_THRESHOLD;
+    } else {
       this.configure = FIFO_DISABLED;
       this.precompensation = 0;
     }

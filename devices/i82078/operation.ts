@@ -94,8 +94,10 @@ export class Operation {
     this.r = 1;
     if (this.multiTrack) {
       this.h ^= 1;
-      this.head ^= 1;
-      if (this.head === 1) return true;
+      if (this.head === 0) {
+        this.head = 1;
+        return true;
+      }
     }
     this.c = (this.c + 1) & 0xff;
     return false;
