@@ -135,6 +135,14 @@ const unary = [
   line('d9 f5', 'fprem1', '', x87.withConstant('PartialRemainder', 1)),
   line('d9 f8', 'fprem', '', x87.withConstant('PartialRemainder', 0)),
   line('d9 fd', 'fscale', '', x87.simple('Scale')),
+  line('d9 f0', 'f2xm1', '', 'x87_f2xm1'),
+  line('d9 f1', 'fyl2x', '', 'x87_fyl2x'),
+  line('d9 f9', 'fyl2xp1', '', 'x87_fyl2xp1'),
+  line('d9 f2', 'fptan', '', 'x87_fptan'),
+  line('d9 f3', 'fpatan', '', 'x87_fpatan'),
+  line('d9 fb', 'fsincos', '', 'x87_fsincos'),
+  line('d9 fe', 'fsin', '', 'x87_fsin'),
+  line('d9 ff', 'fcos', '', 'x87_fcos'),
 ];
 
 const controls = [

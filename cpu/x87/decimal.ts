@@ -66,7 +66,7 @@ function packed(registers: RegisterFile): Uint8Array | undefined {
   registers.signal((fraction ? STATUS.PE : 0) | (up ? STATUS.C1 : 0));
   for (let i = 0; i < 9; i++) {
     const pair = Number(magnitude % 100n);
-    image[i] = (Math.floor(pair / 10) << 4) | pair % 10;
+    image[i] = (Math.floor(pair / 10) << 4) | (pair % 10);
     magnitude /= 100n;
   }
   image[9] = value.sign >> 8;

@@ -2,5 +2,10 @@
 import type { Helper } from '../helpers.ts';
 import { decimalHelpers } from './decimal.ts';
 import { environmentHelpers } from './environment.ts';
+import { transcendentalHelpers } from './transcendental.ts';
 
-export const x87Helpers: Record<string, Helper> = { ...environmentHelpers, ...decimalHelpers };
+export const x87Helpers: Record<string, Helper> = {
+  ...environmentHelpers,
+  ...decimalHelpers,
+  ...transcendentalHelpers,
+};

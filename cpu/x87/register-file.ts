@@ -125,7 +125,13 @@ export class RegisterFile {
     const fraction = drop > 0 ? magnitude - (significand << BigInt(drop)) : 0n;
     const half = drop > 0 ? 1n << BigInt(drop - 1) : 1n;
     const exact = fraction === 0n && !inexact;
-    let up = roundsUp(mode, sign !== 0, (significand & 1n) === 1n, fraction > half ? 1 : fraction < half ? -1 : 0, exact);
+    let up = roundsUp(
+      mode,
+      sign !== 0,
+      (significand & 1n) === 1n,
+      fraction > half ? 1 : fraction < half ? -1 : 0,
+      exact,
+    );
     if (up) significand++;
     if (!exact) flags |= denormal ? STATUS.PE | STATUS.UE : STATUS.PE;
     if (denormal) exponent = significand >= INTEGER_BIT ? 1 : 0;
@@ -156,7 +162,8 @@ export class RegisterFile {
     if (signalling.length && this.signal(STATUS.IE)) return undefined;
     if (!signalling.length) this.signal(0);
     // A quiet NaN wins over a signalling one, the larger significand over the smaller, plus over minus.
-    const candidates = signalling.length && signalling.length < nans.length ? nans.filter((x) => !signalling.includes(x)) : nans;
+    const candidates =
+      signalling.length && signalling.length < nans.length ? nans.filter((x) => !signalling.includes(x)) : nans;
     const chosen = candidates.reduce((a, b) =>
       b.significand > a.significand || (b.significand === a.significand && b.sign < a.sign) ? b : a,
     );

@@ -164,7 +164,11 @@ export class Machine {
       address = (address + base) >>> 0;
       const definition = this.#definitions.get(opcode + (isMemory ? `/${(modrm >> 3) & 7}` : modrm.toString(16)));
       if (!definition) return { vector: undefined, eip: start };
-      const vector = this.#execute(definition, { address, segment: 3, operandSize, addressSize, isMemory, rm: modrm & 7 }, start);
+      const vector = this.#execute(
+        definition,
+        { address, segment: 3, operandSize, addressSize, isMemory, rm: modrm & 7 },
+        start,
+      );
       if (vector >= 0) return { vector, eip: start };
     }
   }
