@@ -93,15 +93,18 @@ export function reduceAngle({ value, scale }: Scaled): { rest: Scaled; quadrant:
   return { rest: { value: x - n * half, scale: unit }, quadrant: Number(BigInt.asUintN(2, n)) };
 }
 
+/** Keeps a factor that is less than 1 by too little to see on that side, for directed rounding. */
+const below1 = (factor: bigint): bigint => (factor === ONE ? ONE - 1n : factor);
+
 /** sin and cos of a reduced angle. */
 export function sine({ value, scale }: Scaled): Scaled {
   const x = toFixed({ value, scale });
-  const factor = polynomial(SINE, (x * x) >> FRACTION);
+  const factor = below1(polynomial(SINE, (x * x) >> FRACTION));
   return { value: value * factor, scale: scale - BITS };
 }
 export function cosine(angle: Scaled): Scaled {
   const x = toFixed(angle);
-  return { value: polynomial(COSINE, (x * x) >> FRACTION), scale: -BITS };
+  return { value: below1(polynomial(COSINE, (x * x) >> FRACTION)), scale: -BITS };
 }
 
 /** Quotient to 128 significant bits. */

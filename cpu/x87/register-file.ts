@@ -107,38 +107,38 @@ export class RegisterFile {
 
   /**
    * (-1)^sign * magnitude * 2^scale, magnitude > 0, rounded to 64 bits by the rounding control; signals what that raises.
-   * `inexact`: magnitude is itself an approximation.
+   * `inexact`: magnitude is itself an approximation; `also`: flags to signal besides.
    */
-  round(sign: number, magnitude: bigint, scale: number, inexact = false): Extended {
+  round(sign: number, magnitude: bigint, scale: number, inexact = false, also = 0): Extended {
     const mode = this.rounding;
-    let flags = 0;
+    let flags = also;
     let exponent = scale + bitLength(magnitude) - 1 + EXPONENT_BIAS;
-    if (exponent <= 0 && !(this.control & STATUS.UE)) {
-      exponent += EXPONENT_WRAP;
-      scale += EXPONENT_WRAP;
-      flags = STATUS.UE;
-    }
+    /** Rounds to a last place of weight 2^weight. */
+    const roundAt = (weight: number): { significand: bigint; exact: boolean; up: boolean } => {
+      const drop = BigInt(weight - scale);
+      const kept = drop > 0n ? magnitude >> drop : magnitude << -drop;
+      const fraction = drop > 0n ? magnitude - (kept << drop) : 0n;
+      const half = drop > 0n ? 1n << (drop - 1n) : 1n;
+      const exact = fraction === 0n && !inexact;
+      const side = fraction > half ? 1 : fraction < half ? -1 : 0;
+      const up = roundsUp(mode, sign !== 0, (kept & 1n) === 1n, side, exact);
+      return { significand: up ? kept + 1n : kept, exact, up };
+    };
+    const lastPlace = (biased: number): number => biased - EXPONENT_BIAS - 63;
     const denormal = exponent <= 0;
-    // Weight of the last place: 2^(exponent - bias - 63), for denormals that of exponent 1.
-    const drop = (denormal ? 1 : exponent) - EXPONENT_BIAS - 63 - scale;
-    let significand = drop > 0 ? magnitude >> BigInt(drop) : magnitude << BigInt(-drop);
-    const fraction = drop > 0 ? magnitude - (significand << BigInt(drop)) : 0n;
-    const half = drop > 0 ? 1n << BigInt(drop - 1) : 1n;
-    const exact = fraction === 0n && !inexact;
-    let up = roundsUp(
-      mode,
-      sign !== 0,
-      (significand & 1n) === 1n,
-      fraction > half ? 1 : fraction < half ? -1 : 0,
-      exact,
-    );
-    if (up) significand++;
-    if (!exact) flags |= denormal ? STATUS.PE | STATUS.UE : STATUS.PE;
-    if (denormal) exponent = significand >= INTEGER_BIT ? 1 : 0;
+    // Tiny: below the normal numbers even after rounding as if the exponent had no bound.
+    const tiny = exponent < 0 || (exponent === 0 && roundAt(lastPlace(0)).significand >> 64n === 0n);
+    const wrapped = tiny && !(this.control & STATUS.UE);
+    const rounding = roundAt(lastPlace(denormal && !wrapped ? 1 : exponent));
+    let { significand, up } = rounding;
+    if (!rounding.exact) flags |= STATUS.PE;
+    if (wrapped || (tiny && !rounding.exact)) flags |= STATUS.UE;
+    if (denormal && !wrapped) exponent = significand >= INTEGER_BIT ? 1 : 0;
     else if (significand >> 64n) {
       significand >>= 1n;
       exponent++;
     }
+    if (wrapped) exponent += EXPONENT_WRAP;
     if (exponent >= EXPONENT_MAX) {
       if (this.control & STATUS.OE) {
         up = roundsUp(mode, sign !== 0, false, 1, false);

@@ -30,10 +30,10 @@ const scaled = (x: Extended): Scaled => ({
 });
 const magnitude = (x: Extended): Scaled => ({ ...scaled(x), value: x.significand });
 
-/** Rounds a computed value; its last bits are an approximation. */
-function rounded(registers: RegisterFile, { value, scale }: Scaled, exact = false): Extended {
+/** Rounds a computed value; its last bits are an approximation unless it is exact. Processors report PE even then. */
+function rounded(registers: RegisterFile, { value, scale }: Scaled, exact = false, also = 0): Extended {
   const sign = value < 0n ? 0x8000 : 0;
-  return registers.round(sign, value < 0n ? -value : value, scale, !exact);
+  return registers.round(sign, value < 0n ? -value : value, scale, !exact, STATUS.PE | also);
 }
 
 /** Thrown inside an operation when an unmasked exception stops the instruction. */
@@ -106,7 +106,8 @@ const f2xm1 = unary(0x1f0, (registers, x) => {
   denormalOperands(registers, [x]);
   if (isZero(x)) return x;
   if (x.exponent >= EXPONENT_BIAS) {
-    // 2^1 - 1 and 2^-1 - 1 are exact; beyond, the result is undefined and ST(0) stays.
+    // 2^1 - 1 and 2^-1 - 1 are exact; beyond, the result is undefined and ST(0) stays. PE is reported all the same.
+    registers.signal(STATUS.PE);
     if (x.significand !== INTEGER_BIT || x.exponent > EXPONENT_BIAS) return x;
     return x.sign ? { ...ONE, sign: 0x8000, exponent: EXPONENT_BIAS - 1 } : x;
   }
@@ -176,11 +177,12 @@ function circular(
   registers: RegisterFile,
   { rest, quadrant }: ReturnType<typeof functions.reduceAngle>,
   shift: 0 | 1,
+  also = 0,
 ): Extended {
   const turn = (quadrant + shift) & 3;
   const { value, scale } = turn & 1 ? functions.cosine(rest) : functions.sine(rest);
   if (value === 0n) return zero(0);
-  return rounded(registers, { value: turn & 2 ? -value : value, scale });
+  return rounded(registers, { value: turn & 2 ? -value : value, scale }, false, also);
 }
 
 const trigonometric = (opcode: number, shift: 0 | 1): Helper =>
@@ -198,7 +200,11 @@ const trigonometric = (opcode: number, shift: 0 | 1): Helper =>
     else {
       denormalOperands(registers, [x]);
       if (isZero(x)) registers.set(0, shift ? ONE : x);
-      else registers.set(0, circular(registers, functions.reduceAngle(scaled(x)), shift));
+      else {
+        // The sine of a denormal is tiny even where a pseudo-denormal's rounds to the smallest normal number.
+        const also = shift === 0 && isDenormal(x) ? STATUS.UE : 0;
+        registers.set(0, circular(registers, functions.reduceAngle(scaled(x)), shift, also));
+      }
     }
   });
 
