@@ -236,9 +236,9 @@ describe('i8042 controller', () => {
 describe('PS/2 keyboard', () => {
   const typed = (t: ReturnType<typeof make>, code: string) => {
     t.keyboard.press(code);
-    const make = t.drain();
+    const pressed = t.drain();
     t.keyboard.release(code);
-    return [make, t.drain()];
+    return [pressed, t.drain()];
   };
 
   it.each([
@@ -251,8 +251,8 @@ describe('PS/2 keyboard', () => {
     ['MetaLeft', [0xe0, 0x1f], [0xe0, 0xf0, 0x1f]],
     ['PrintScreen', [0xe0, 0x12, 0xe0, 0x7c], [0xe0, 0xf0, 0x7c, 0xe0, 0xf0, 0x12]],
     ['Pause', [0xe1, 0x14, 0x77, 0xe1, 0xf0, 0x14, 0xf0, 0x77], []],
-  ])('sends %s in set 2', (code, make, release) => {
-    expect(typed(ready(false), code)).toEqual([make, release]);
+  ])('sends %s in set 2', (code, pressed, released) => {
+    expect(typed(ready(false), code)).toEqual([pressed, released]);
   });
 
   it.each([
@@ -265,8 +265,8 @@ describe('PS/2 keyboard', () => {
     ['PrintScreen', [0xe0, 0x2a, 0xe0, 0x37], [0xe0, 0xb7, 0xe0, 0xaa]],
     ['Pause', [0xe1, 0x1d, 0x45, 0xe1, 0x9d, 0xc5], []],
     ['ContextMenu', [0xe0, 0x5d], [0xe0, 0xdd]],
-  ])('sends %s translated to set 1', (code, make, release) => {
-    expect(typed(ready(), code)).toEqual([make, release]);
+  ])('sends %s translated to set 1', (code, pressed, released) => {
+    expect(typed(ready(), code)).toEqual([pressed, released]);
   });
 
   it('sends the same in native set 1 as through translation, for every key', () => {
