@@ -64,6 +64,8 @@ interface Powered {
   readonly outputs: Outputs;
   busyMs: number;
   idleMs: number;
+  /** Host time at which the present sleep began. */
+  asleepSince: number | undefined;
 }
 
 export class Machine {
@@ -125,7 +127,7 @@ export class Machine {
         changed: (state) => screenListener?.(state),
         mode: (mode) => this.#tell('vm.screen.mode', mode),
       });
-      this.#powered = { board, scheduler, pacer, media, screen, outputs, busyMs: 0, idleMs: 0 };
+      this.#powered = { board, scheduler, pacer, media, screen, outputs, busyMs: 0, idleMs: 0, asleepSince: undefined };
     } catch (error) {
       closeDriveMedia(media, () => {});
       this.#enter('TurnedOff', 'crash');
@@ -268,11 +270,12 @@ export class Machine {
 
   statistics(): MachineStatistics {
     const powered = this.#powered;
+    const asleep = powered?.asleepSince === undefined ? 0 : this.#services.hostTime() - powered.asleepSince;
     return {
       instructions: powered?.board.processor.executed ?? 0,
       virtualSeconds: this.vtime,
       busySeconds: (powered?.busyMs ?? 0) / 1000,
-      idleSeconds: (powered?.idleMs ?? 0) / 1000,
+      idleSeconds: ((powered?.idleMs ?? 0) + asleep) / 1000,
       diskBytesRead: powered?.board.drives.bytesRead ?? 0,
       diskBytesWritten: powered?.board.drives.bytesWritten ?? 0,
     };
@@ -338,9 +341,10 @@ export class Machine {
   async #rest(milliseconds: number): Promise<void> {
     if (this.#state !== 'Running' || milliseconds < MIN_SLEEP_MS) return nextTurn();
     const powered = this.#powered!;
-    const from = this.#services.hostTime();
+    powered.asleepSince = this.#services.hostTime();
     await this.#sleeper.sleep(Math.min(milliseconds, powered.screen.nextReport()));
-    powered.idleMs += this.#services.hostTime() - from;
+    powered.idleMs += this.#services.hostTime() - powered.asleepSince;
+    powered.asleepSince = undefined;
   }
 
   /** Runs the machine for some milliseconds. @returns milliseconds to sleep before the next slice */

@@ -270,9 +270,7 @@ describe('an idle machine', () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     const { user, system } = process.cpuUsage(before);
     expect(user + system).toBeLessThan(150_000);
-    const { virtualSeconds, idleSeconds } = await vm.statistics();
-    expect(idleSeconds).toBeGreaterThan(0.3);
-    expect(virtualSeconds).toBeGreaterThan(0.2);
+    expect((await vm.statistics()).idleSeconds).toBeGreaterThan(0.3);
     await vm.close();
   });
 
