@@ -110,8 +110,13 @@ export class AtapiCdrom extends IdeDrive {
       fields: [...IdeDrive.fields, ...AtapiCdrom.#ownFields],
       loaded: () => {
         this.#selection = selectSector(this.selectionFlags);
+        if (this.#selection.bytes === 0) this.blocksLeft = 0;
         this.byteLimit = Math.max(2, this.byteLimit);
+        if (this.limit + this.outLeft > BUFFER_BYTES) this.outLeft = 0;
         this.restored();
+        if (this.phase === Phase.DataIn || (this.phase === Phase.Dma && !this.outgoing)) {
+          this.filled = Math.max(this.filled, this.limit);
+        }
       },
     };
   }

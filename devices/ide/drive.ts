@@ -143,7 +143,7 @@ export abstract class IdeDrive implements Device {
   protected restored(): void {
     this.filled = Math.min(this.filled, BUFFER_BYTES);
     this.limit = Math.min(this.limit, BUFFER_BYTES);
-    this.position = Math.min(this.position, this.limit);
+    this.position = Math.min(this.position, Math.max(this.limit, this.filled));
     this.#cable?.interruptChanged();
     if (this.phase === Phase.Dma) this.#cable?.dmaRequested();
   }

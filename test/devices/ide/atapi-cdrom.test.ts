@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ResetCause } from '../../../devices/device.ts';
 import type { AtapiCdrom } from '../../../devices/ide/atapi-cdrom.ts';
+import { loadState, saveState } from '../../../devices/state.ts';
 import { hammer, transferState } from '../support.ts';
 import { IdeRig, PatternCd, pattern } from './rig.ts';
 
@@ -520,6 +521,54 @@ describe('ATAPI drive: saved state', () => {
     into.rig.send(new Uint8Array(8));
     into.rig.settle();
     expect(be32(into.rig.receive().data, 0)).toBe(BLOCKS - 1);
+  });
+
+  it('goes on with a DMA transfer whose table ran out half way', () => {
+    const from = build();
+    from.rig.prd(0x1000, [[0x20000, 3000]]);
+    from.rig.packet(read10(500, 3), { dma: true });
+    from.rig.startDma(true);
+    from.rig.clock.advance(1e9);
+    expect(from.rig.bmStatus).toBe(0);
+    const into = build();
+    into.rig.clock.advanceTo(from.rig.clock.now());
+    transferState(from.drive, into.drive);
+    into.rig.prd(0x1000, [[0x20000, 3144]]);
+    into.rig.startDma(true);
+    into.rig.clock.advanceUntil(() => into.rig.line.level);
+    expect(into.rig.memory.bytes.subarray(0x20000, 0x20000 + 3144)).toEqual(blocks(500, 3).subarray(3000));
+    expect(into.rig.status).toBe(OK);
+  });
+
+  it('survives a saved state that makes no sense', () => {
+    const { rig, drive } = build();
+    const good = saveState(drive.state);
+    const common = { command: 0xa0 };
+    const bad: Record<string, number | boolean>[] = [
+      { phase: 1, position: 0xffffffff, limit: 0xffffffff, filled: 5 },
+      { phase: 1, position: 100, limit: 3, filled: 1, blocksLeft: 0xffffffff, byteLimit: 1 },
+      { phase: 2, limit: 0x20000, outLeft: 0xffffffff, outgoing: true },
+      { phase: 6, blocksLeft: 0xffffffff, selectionFlags: 0 },
+      { phase: 6, blocksLeft: 0xffffffff, selectionFlags: 0xf8, position: 9, limit: 20 },
+      { phase: 4, blocksLeft: 0xffffffff, nextBlockNumber: 0xffffffff },
+      { phase: 5, limit: 12, awaitingPacket: true },
+      { phase: 99 },
+    ];
+    for (const fields of bad) {
+      const usesDma = fields['phase'] === 6;
+      loadState(drive.name, drive.state, { ...good, ...common, usesDma, ...fields, deadline: rig.clock.now() + 10 });
+      rig.prd(0x1000, [[0x20000, 0x10000]]);
+      rig.startDma(true);
+      for (let i = 0; i < 300; i++) rig.io.in(0x1f0, 2);
+      for (let i = 0; i < 300; i++) rig.io.out(0x1f0, 0, 4);
+      rig.ide.primary.commandBlock.writeData(new Uint8Array(0x30000));
+      rig.clock.advance(1e9);
+      rig.stopDma();
+      rig.run(0x08);
+      rig.packet([0x00]);
+      rig.sense();
+      expect(be32(rig.ask([0x25]), 4)).toBe(2048);
+    }
   });
 
   it('survives any sequence of register accesses and any packet', () => {

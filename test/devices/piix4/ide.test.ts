@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { transferState } from '../support.ts';
+import { loadState, saveState } from '../../../devices/state.ts';
+import { hammer, transferState } from '../support.ts';
 import { BM, IdeRig, pattern, SparseDisk } from '../ide/rig.ts';
 
 const READ = 0xc8;
@@ -304,5 +305,94 @@ describe('bus master DMA', () => {
     into.rig.clock.advanceUntil(() => into.rig.line.level);
     expect(into.rig.memory.bytes.subarray(0x2000, 0x2400)).toEqual(sectors(300, 2));
     expect(into.rig.bmStatus).toBe(4);
+  });
+
+  it('moves every byte to its place whatever the descriptors', () => {
+    const { rig, media } = build();
+    let seed = 99;
+    const random = (n: number): number => ((seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) >>> 8) % n;
+    for (let round = 0; round < 40; round++) {
+      const count = 1 + random(64);
+      const entries: [number, number][] = [];
+      // Places 64 KiB apart, so that pieces never meet.
+      for (let left = count * 512; left > 0;) {
+        const bytes = entries.length === 12 ? left : Math.min(left, 2 + 2 * random(4000));
+        entries.push([0x10000 * (2 + entries.length) + 2 * random(100), bytes]);
+        left -= bytes;
+      }
+      const lba = random(900_000);
+      rig.prd(0x1000, entries);
+      rig.lba28(lba, count);
+      rig.startDma(true);
+      rig.command(READ);
+      rig.clock.advanceUntil(() => rig.line.level);
+      expect(rig.status).toBe(OK);
+      rig.stopDma();
+      const got = entries.flatMap(([at, n]) => [...rig.memory.bytes.subarray(at, at + n)]);
+      expect(Uint8Array.from(got)).toEqual(sectors(lba, count));
+      rig.lba28(lba + 1, count);
+      rig.startDma(false);
+      rig.command(WRITE);
+      rig.clock.advanceUntil(() => rig.line.level);
+      rig.stopDma();
+      expect(rig.status).toBe(OK);
+      for (let i = 0; i < count; i++) expect(media.written.get(lba + 1 + i)).toEqual(pattern(lba + i, 512));
+      media.written.clear();
+    }
+  });
+
+  it('survives any sequence of accesses to bus master, drive and configuration', () => {
+    const { rig } = build();
+    let seed = 5;
+    const random = (n: number): number => ((seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) >>> 8) % n;
+    const bm = rig.io.find(BM)!.region;
+    for (let round = 0; round < 200; round++) {
+      hammer(bm, rig.clock, 50, round + 1);
+      hammer(rig.ide.primary.commandBlock, rig.clock, 50, round + 1000);
+      rig.pci.write(7, 1, 4 * random(64), random(0x1000000) * 256, 4);
+    }
+    rig.pci.write(7, 1, 0x40, 0x80008000);
+    rig.pci.write(7, 1, 0x20, BM | 1);
+    rig.pci.write(7, 1, 0x04, 5, 2);
+    rig.io.out(0x3f6, 4);
+    rig.io.out(0x3f6, 0);
+    rig.stopDma();
+    rig.settle();
+    rig.prd(0x1000, [[0x20000, 512]]);
+    rig.lba28(3, 1);
+    rig.startDma(true);
+    rig.command(READ);
+    rig.clock.advanceUntil(() => rig.line.level);
+    expect(rig.memory.bytes.subarray(0x20000, 0x20200)).toEqual(pattern(3, 512));
+  });
+
+  it('survives a saved state that makes no sense', () => {
+    const { rig, disk } = build();
+    const good = saveState(disk.state);
+    const bad: Record<string, number>[] = [
+      { phase: 1, position: 0xffffffff, limit: 0xffffffff },
+      { phase: 2, position: 5, limit: 3 },
+      { phase: 6, remaining: 0xffffffff, lba: -5, command: READ },
+      { phase: 6, remaining: 0, limit: 0, command: READ },
+      { phase: 5, limit: 77, command: WRITE, lba: Number.NaN },
+      { phase: 4, remaining: 0xffffffff, blockSectors: 0xffff, lba: 1e300, command: 0x20 },
+      { phase: 200, heads: 0, sectorsPerTrack: 0, cylinders: 0, accessible: 1e30 },
+    ];
+    for (const fields of bad) {
+      loadState(disk.name, disk.state, { ...good, ...fields, deadline: rig.clock.now() + 10 });
+      rig.prd(0x1000, [[0x20000, 0x10000]]);
+      rig.startDma(true);
+      for (let i = 0; i < 300; i++) rig.io.in(0x1f0, 2);
+      for (let i = 0; i < 300; i++) rig.io.out(0x1f0, 0, 4);
+      rig.clock.advance(1e9);
+      rig.stopDma();
+      rig.io.out(0x3f6, 4);
+      rig.io.out(0x3f6, 0);
+      rig.settle();
+      rig.lba28(2, 1);
+      rig.command(0x20);
+      rig.settle();
+      expect(rig.words(256)).toEqual(pattern(2, 512));
+    }
   });
 });
