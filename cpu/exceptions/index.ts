@@ -1,7 +1,7 @@
 /**
  * Delivery of exceptions and interrupts, with the rules for faults during delivery (Intel SDM volume 3, section 6.15, #DF).
  */
-import { enterDebugHandler, GeneralDetectFault } from '../debug/index.ts';
+import { GeneralDetectFault } from '../debug/index.ts';
 import type { Core } from '../helpers.ts';
 import type { TripleFaultReport } from '../processor.ts';
 import { CpuFault, EFLAGS, VECTOR } from '../state.ts';
@@ -16,6 +16,12 @@ const CONTRIBUTORY: ReadonlySet<number> = new Set([VECTOR.DE, VECTOR.TS, VECTOR.
 
 /** Traps and aborts among the vectors below 32: the image pushed for them keeps RF as it is. */
 const NOT_FAULTS: ReadonlySet<number> = new Set([VECTOR.DB, VECTOR.NMI, VECTOR.BP, VECTOR.OF, VECTOR.DF]);
+
+/**
+ * Faults in a row after which the processor shuts down. Benign ones do not combine, so that #AC while #AC is delivered to a
+ * misaligned ring-3 stack would go on for ever, as it does in hardware.
+ */
+const CHAIN_LIMIT = 16;
 
 function exceptionEvent(core: Core, fault: CpuFault): InterruptEvent {
   const restart = !NOT_FAULTS.has(fault.vector) || fault instanceof GeneralDetectFault;
@@ -44,11 +50,10 @@ function deliver(core: Core, event: InterruptEvent, exception: boolean): FaultCh
     if (exception) chain.push({ vector: event.vector, errorCode: event.errorCode });
     try {
       deliverEvent(core, event);
-      if (exception && event.vector === VECTOR.DB) enterDebugHandler(core);
       return undefined;
     } catch (error) {
       if (!(error instanceof CpuFault)) throw error;
-      if (combining === VECTOR.DF) {
+      if (combining === VECTOR.DF || chain.length >= CHAIN_LIMIT) {
         chain.push({ vector: error.vector, errorCode: error.errorCode });
         return chain;
       }

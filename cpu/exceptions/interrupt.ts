@@ -2,10 +2,11 @@
  * One interrupt or exception delivered (Intel SDM volume 3, chapter 6; volume 2, INT n): real mode, protected mode, V86 mode and
  * V86 mode extensions. Everything is checked before anything is committed, task switches excepted.
  */
+import { enterDebugHandler } from '../debug/index.ts';
 import type { Core } from '../helpers.ts';
 import { SEGMENT, STATE } from '../layout.ts';
-import { ATTRIBUTE } from '../segmentation/descriptor.ts';
 import {
+  ATTRIBUTE,
   type Descriptor,
   fetchDescriptor,
   type GateTarget,
@@ -208,22 +209,25 @@ function deliverProtected(core: Core, event: InterruptEvent): void {
   }
 }
 
+/** INT n in V86 mode: true if the program's own vectors have handled it. @throws CpuFault #GP(0) for the monitor to handle it */
+function deliverToV86Program(core: Core, event: InterruptEvent): boolean {
+  const { state } = core;
+  if (!event.interruptN || !state.virtual8086) return false;
+  if (state.cr4 & CR4.VME && interruptRedirected(core, event.vector)) {
+    deliverRedirected(core, event);
+    return true;
+  }
+  if (state.iopl < 3) throw new CpuFault(VECTOR.GP, 0);
+  return false;
+}
+
 /**
  * Delivers one event; `state.eip` is then the handler's.
  * @throws CpuFault when delivery itself faults: nothing has changed, or the processor is in the task a gate led to
  */
 export function deliverEvent(core: Core, event: InterruptEvent): void {
   const { state } = core;
-  if (!state.protectedMode) {
-    deliverReal(core, event);
-    return;
-  }
-  if (event.interruptN && state.virtual8086) {
-    if (state.cr4 & CR4.VME && interruptRedirected(core, event.vector)) {
-      deliverRedirected(core, event);
-      return;
-    }
-    if (state.iopl < 3) throw new CpuFault(VECTOR.GP, 0);
-  }
-  deliverProtected(core, event);
+  if (!state.protectedMode) deliverReal(core, event);
+  else if (!deliverToV86Program(core, event)) deliverProtected(core, event);
+  if (event.vector === VECTOR.DB && !event.software) enterDebugHandler(core);
 }

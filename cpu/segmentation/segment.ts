@@ -114,11 +114,13 @@ export function writeParagraphSegment(core: Core, n: number, selector: number): 
   else writeRealSegment(core, n, selector);
 }
 
-/** Faults of the loads a task switch makes are #TS instead of #GP. */
+/** How to judge a selector for SS. */
 export interface StackSegmentRule {
+  /** Raised for a bad selector: #GP, or #TS when it comes out of a TSS. */
   readonly vector: number;
+  /** EXT bit of error codes. */
   readonly ext: number;
-  /** Error code for a null selector. */
+  /** Privilege level the stack is for. */
   readonly cpl: number;
 }
 
@@ -141,13 +143,13 @@ export function checkStackSegment(core: Core, selector: number, rule: StackSegme
  * Checks a non-null selector for DS, ES, FS or GS at privilege `cpl`.
  * @throws CpuFault `vector`, or #NP when the segment is not present
  */
-export function checkDataSegment(core: Core, selector: number, vector: number, cpl: number): Descriptor {
-  const descriptor = fetchDescriptor(core, selector, vector);
+export function checkDataSegment(core: Core, selector: number, vector: number, cpl: number, ext = 0): Descriptor {
+  const descriptor = fetchDescriptor(core, selector, vector, ext);
   const privilege = Math.max(cpl, selector & 3);
   if (!isReadable(descriptor) || (!isConforming(descriptor) && privilege > descriptor.dpl)) {
-    throw new CpuFault(vector, selectorError(selector));
+    throw new CpuFault(vector, selectorError(selector, ext));
   }
-  if (!descriptor.present) throw new CpuFault(VECTOR.NP, selectorError(selector));
+  if (!descriptor.present) throw new CpuFault(VECTOR.NP, selectorError(selector, ext));
   return descriptor;
 }
 

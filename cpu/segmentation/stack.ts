@@ -3,7 +3,7 @@
  * `commit`; pops move a private pointer until `commit`.
  */
 import type { Core } from '../helpers.ts';
-import { GPR, SEGMENT, STATE } from '../layout.ts';
+import { GPR, PAGE_SIZE, SEGMENT, STATE } from '../layout.ts';
 import { CpuFault, VECTOR } from '../state.ts';
 import { inRange } from './access.ts';
 import { ATTRIBUTE } from './descriptor.ts';
@@ -30,6 +30,8 @@ export class Stack {
   /** Accesses are made as supervisor whatever the present privilege is: the stack of an inner level. */
   readonly #system: boolean;
   readonly #error: number;
+  /** Page number of the last push, whose page accepts writes. */
+  #probedPage = -1;
   readonly #pending: { address: number; size: Size; value: number }[] = [];
 
   private constructor(core: Core, segment: StackSegment, pointer: number, system: boolean, error: number) {
@@ -90,7 +92,11 @@ export class Stack {
       throw new CpuFault(VECTOR.SS, this.#error);
     }
     const address = (base + offset) >>> 0;
-    this.#core.memory.probeWrite(address, size, this.#system);
+    // Pushes follow each other downwards: one probe serves a page.
+    if (address >>> 12 !== this.#probedPage || (address & 0xfff) + size > PAGE_SIZE) {
+      this.#core.memory.probeWrite(address, size, this.#system);
+      this.#probedPage = address >>> 12;
+    }
     this.#pending.push({ address, size, value });
   }
   push16(value: number): void {

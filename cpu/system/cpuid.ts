@@ -23,7 +23,6 @@ const CR4_FEATURES: readonly (readonly [number, FeatureName])[] = [
   [CR4.TSD, 'tsc'],
   [CR4.DE, 'de'],
   [CR4.PSE, 'pse'],
-  [CR4.MCE, 'mce'],
   [CR4.PGE, 'pge'],
   [CR4.OSFXSR, 'fxsr'],
   [CR4.OSXMMEXCPT, 'sse'],
@@ -31,6 +30,9 @@ const CR4_FEATURES: readonly (readonly [number, FeatureName])[] = [
 
 /** EAX EBX ECX EDX, as unsigned numbers. */
 export type CpuidLeaf = readonly [number, number, number, number];
+
+/** Features that are not reported by default but may be: instructions the processor has, and marks without meaning to it. */
+const OPTIONAL_FEATURES: readonly FeatureName[] = ['sse3', 'ssse3', 'ss', 'htt', 'hypervisor'];
 
 const EMPTY: CpuidLeaf = [0, 0, 0, 0];
 
@@ -60,7 +62,7 @@ export class CpuidTable {
   readonly #leaves: ReadonlyMap<number, CpuidLeaf>;
   readonly #highest: CpuidLeaf;
 
-  /** @throws RangeError for values CPUID cannot express */
+  /** @throws RangeError for values CPUID cannot express and features the processor does not have */
   constructor(configuration: CpuidConfiguration = {}) {
     const {
       vendor = 'GenuineIntel',
@@ -77,6 +79,9 @@ export class CpuidTable {
     const features = new Set<string>(DEFAULT_FEATURES);
     for (const [name, wanted] of Object.entries(configuration.features ?? {})) {
       if (!(name in FEATURE_BITS)) throw new RangeError(`unknown CPUID feature '${name}'`);
+      const available =
+        DEFAULT_FEATURES.includes(name as FeatureName) || OPTIONAL_FEATURES.includes(name as FeatureName);
+      if (wanted && !available) throw new RangeError(`CPUID feature '${name}' is not implemented`);
       if (wanted) features.add(name);
       else features.delete(name);
     }
@@ -130,7 +135,7 @@ export class CpuidTable {
   }
 }
 
-/** The table for a configuration. @throws RangeError for values CPUID cannot express */
+/** The table for a configuration. @throws RangeError for values CPUID cannot express and features the processor does not have */
 export function createCpuid(configuration: CpuidConfiguration = {}): CpuidTable {
   return new CpuidTable(configuration);
 }

@@ -1,7 +1,7 @@
 /** IN, OUT, INS, OUTS (Intel SDM volume 1, chapter 19; volume 2): permission, I/O breakpoints, interruptible repetition. */
 import { dataBreakpoint } from '../debug/index.ts';
 import type { Core, DecodedOperands, Helper } from '../helpers.ts';
-import { GPR, SEGMENT, STATE } from '../layout.ts';
+import { GPR, PAGE_SIZE, SEGMENT, STATE } from '../layout.ts';
 import { readWidth, readAddress, writeAddress, writeWidth } from '../segmentation/access.ts';
 import { CpuFault, EFLAGS, VECTOR } from '../state.ts';
 import { ioPermitted } from '../tasks/tss.ts';
@@ -37,12 +37,20 @@ function output(core: Core, port: number, width: Size): 'jump' {
   return resume(core);
 }
 
+/** What the elements of one INS share: the number of the page found writable, or -1. */
+interface Run {
+  page: number;
+}
+
 /** One element of INS: nothing is read from the port before the destination is known to accept it. */
-function insertElement(core: Core, op: DecodedOperands, port: number): void {
+function insertElement(core: Core, op: DecodedOperands, port: number, run: Run): void {
   const { width, addressSize } = op;
   const offset = readIndex(core, GPR.EDI, addressSize);
   const address = writeAddress(core, SEGMENT.ES, offset, width);
-  core.memory.probeWrite(address, width);
+  if (address >>> 12 !== run.page || (address & 0xfff) + width > PAGE_SIZE) {
+    core.memory.probeWrite(address, width);
+    run.page = address >>> 12;
+  }
   writeWidth(core, address, width, core.bus.readPort(port, width));
   writeIndex(core, GPR.EDI, addressSize, offset + step(core, width));
 }
@@ -61,23 +69,24 @@ function step(core: Core, width: Size): number {
 
 /** Registers are up to date after every element, so that a fault or a pause leaves an instruction that can go on. */
 const stringIo =
-  (element: (core: Core, op: DecodedOperands, port: number) => void): Helper =>
+  (element: (core: Core, op: DecodedOperands, port: number, run: Run) => void): Helper =>
   (core, op) => {
     const { state } = core;
     const { addressSize, width } = op;
     const port = state.reg16(GPR.EDX);
     if (op.rep === 0) {
       requirePort(core, port, width);
-      element(core, op, port);
+      element(core, op, port, { page: -1 });
       watch(core, port, width);
       return resume(core);
     }
     let count = readIndex(core, GPR.ECX, addressSize);
     if (count === 0) return resume(core);
     requirePort(core, port, width);
+    const run = { page: -1 };
     const single = (state.get(STATE.EFLAGS) & EFLAGS.TF) !== 0;
     for (let left = single ? 1 : CHUNK; left > 0 && count > 0; left--) {
-      element(core, op, port);
+      element(core, op, port, run);
       count--;
       writeIndex(core, GPR.ECX, addressSize, count);
     }

@@ -106,16 +106,16 @@ function setBusy(core: Core, address: number, busy: boolean): void {
   core.memory.writeSystem8((address + 5) >>> 0, busy ? access | BUSY : access & ~BUSY);
 }
 
-function loadLdt(core: Core, selector: number): void {
+function loadLdt(core: Core, selector: number, ext: number): void {
   const { state } = core;
   state.set(STATE.LDTR_SELECTOR, selector);
   state.set(STATE.LDTR_BASE, 0);
   state.set(STATE.LDTR_LIMIT, 0);
   state.set(STATE.LDTR_ATTRIBUTES, 0);
   if (isNull(selector)) return;
-  const invalid = new CpuFault(VECTOR.TS, selectorError(selector));
+  const invalid = new CpuFault(VECTOR.TS, selectorError(selector, ext));
   if ((selector & 4) !== 0) throw invalid;
-  const descriptor = fetchDescriptor(core, selector, VECTOR.TS);
+  const descriptor = fetchDescriptor(core, selector, VECTOR.TS, ext);
   if (descriptor.type !== SYSTEM_TYPE.LDT || !descriptor.present) throw invalid;
   state.set(STATE.LDTR_BASE, descriptor.base);
   state.set(STATE.LDTR_LIMIT, descriptor.limit);
@@ -123,29 +123,29 @@ function loadLdt(core: Core, selector: number): void {
 }
 
 /** Loads the hidden parts of the new task's segment registers. Faults are the new task's. */
-function loadSegments(core: Core, selectors: readonly number[]): void {
+function loadSegments(core: Core, selectors: readonly number[], ext: number): void {
   const { state } = core;
   const cs = selectors[SEGMENT.CS]!;
   const cpl = cs & 3;
-  if (isNull(cs)) throw new CpuFault(VECTOR.TS, 0);
-  const code = fetchDescriptor(core, cs, VECTOR.TS);
+  if (isNull(cs)) throw new CpuFault(VECTOR.TS, ext);
+  const code = fetchDescriptor(core, cs, VECTOR.TS, ext);
   const privileged = isConforming(code) ? code.dpl <= cpl : code.dpl === cpl;
-  if (!isCode(code) || !privileged) throw new CpuFault(VECTOR.TS, selectorError(cs));
-  if (!code.present) throw new CpuFault(VECTOR.NP, selectorError(cs));
+  if (!isCode(code) || !privileged) throw new CpuFault(VECTOR.TS, selectorError(cs, ext));
+  if (!code.present) throw new CpuFault(VECTOR.NP, selectorError(cs, ext));
   markAccessed(core, code);
   writeSegment(core, SEGMENT.CS, cs, accessedCache(code));
   const ss = selectors[SEGMENT.SS]!;
-  const stack = checkStackSegment(core, ss, { vector: VECTOR.TS, ext: 0, cpl });
+  const stack = checkStackSegment(core, ss, { vector: VECTOR.TS, ext, cpl });
   markAccessed(core, stack);
   writeSegment(core, SEGMENT.SS, ss, accessedCache(stack));
   for (const n of [SEGMENT.DS, SEGMENT.ES, SEGMENT.FS, SEGMENT.GS]) {
     const selector = selectors[n]!;
     if (isNull(selector)) continue;
-    const descriptor = checkDataSegment(core, selector, VECTOR.TS, cpl);
+    const descriptor = checkDataSegment(core, selector, VECTOR.TS, cpl, ext);
     markAccessed(core, descriptor);
     writeSegment(core, n, selector, accessedCache(descriptor));
   }
-  if (state.eip > code.limit) throw new CpuFault(VECTOR.GP, 0);
+  if (state.eip > code.limit) throw new CpuFault(VECTOR.GP, ext);
 }
 
 /**
@@ -207,9 +207,9 @@ export function switchTask(
     else writeNullSegment(core, n, selector);
   });
   try {
-    loadLdt(core, task.ldt);
-    if (!v86) loadSegments(core, task.selectors);
-    else if (state.eip > 0xffff) throw new CpuFault(VECTOR.GP, 0);
+    loadLdt(core, task.ldt, ext);
+    if (!v86) loadSegments(core, task.selectors, ext);
+    else if (state.eip > 0xffff) throw new CpuFault(VECTOR.GP, ext);
   } finally {
     core.modeChanged();
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { deliverInterrupt } from '../../../cpu/exceptions/index.ts';
 import { STATE } from '../../../cpu/layout.ts';
-import { EFLAGS } from '../../../cpu/state.ts';
+import { CpuFault, EFLAGS } from '../../../cpu/state.ts';
 import { FakeCore, LAYOUT, protectedCore, stackTop, v86Core } from './fake-core.ts';
 
 const { GDT, IDT, TSS } = LAYOUT;
@@ -142,6 +142,21 @@ describe('faults during delivery', () => {
       { vector: 13, errorCode: 0x43 },
     ]);
     expect(core.state.u8.slice(0, 0x200)).toEqual(before);
+  });
+});
+
+describe('faults that do not combine', () => {
+  it('end in shutdown when they never end', () => {
+    const core = protectedCore(3);
+    core.gate(IDT + 17 * 8, LAYOUT.CODE3, 0x1000, 0xee);
+    // Stands for an alignment check: every push of the handler raises #AC again.
+    core.memory.probeWrite = () => {
+      throw new CpuFault(17, 0);
+    };
+    const chain = core.deliver(17, 0);
+    expect(chain?.length).toBeGreaterThan(3);
+    expect(chain?.every((fault) => fault.vector === 17)).toBe(true);
+    expect(core.state.reg32(4)).toBe(LAYOUT.STACK3);
   });
 });
 
