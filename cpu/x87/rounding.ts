@@ -194,21 +194,32 @@ export function defineRound(m: ModuleBuilder, signal: I32Function): Rounding {
       Local<'i64'>,
     ];
     const cw = f.let(control());
-    // 64-bit precision, round to nearest, inexact masked, and no way to leave the range.
-    f.if(i32.and(i32.eq(i32.and(cw, 0xf20), 0x320), i32.lt_u(i32.sub(exponent, 1), EXPONENT_MAX - 2)), () => {
-      const up = f.let(nearestUp(significand, extra));
-      f.set(significand, i64.add(significand, i64.extend_u(up)));
-      f.if(i64.eqz(significand), () => {
-        f.set(significand, INTEGER_BIT);
-        f.set(exponent, i32.add(exponent, 1));
+    // Round to nearest, inexact masked, and no way to leave the range: one path for each precision.
+    const nearest = (precision: number, drop: bigint): void =>
+      f.if(i32.eq(i32.and(cw, 0xf20), precision | STATUS.PE), () => {
+        if (drop) {
+          f.set(extra, i64.or(i64.shl(significand, 64n - drop), i64.extend_u(i64.ne(extra, 0n))));
+          f.set(significand, i64.shr_u(significand, drop));
+        }
+        const up = f.let(nearestUp(significand, extra));
+        f.set(significand, i64.add(significand, i64.extend_u(up)));
+        if (drop) f.set(significand, i64.shl(significand, drop));
+        f.if(i64.eqz(significand), () => {
+          f.set(significand, INTEGER_BIT);
+          f.set(exponent, i32.add(exponent, 1));
+        });
+        storeRegister(f, destination, i32.or(sign, exponent), significand);
+        f.store(
+          0,
+          i32.or(i32.and(status(), ~STATUS.C1), i32.or(i32.shl(i64.ne(extra, 0n), 5), i32.shl(up, 9))),
+          STATE.X87_STATUS,
+        );
+        f.return(1);
       });
-      storeRegister(f, destination, i32.or(sign, exponent), significand);
-      f.store(
-        0,
-        i32.or(i32.and(status(), ~STATUS.C1), i32.or(i32.shl(i64.ne(extra, 0n), 5), i32.shl(up, 9))),
-        STATE.X87_STATUS,
-      );
-      f.return(1);
+    f.if(i32.lt_u(i32.sub(exponent, 1), EXPONENT_MAX - 2), () => {
+      nearest(0x300, 0n);
+      nearest(0x200, 11n);
+      nearest(0, 40n);
     });
     f.return(f.call(general, destination, sign, exponent, significand, extra, cw));
   });

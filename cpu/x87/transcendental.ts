@@ -201,8 +201,8 @@ const trigonometric = (opcode: number, shift: 0 | 1): Helper =>
       denormalOperands(registers, [x]);
       if (isZero(x)) registers.set(0, shift ? ONE : x);
       else {
-        // The sine of a denormal is tiny even where a pseudo-denormal's rounds to the smallest normal number.
-        const also = shift === 0 && isDenormal(x) ? STATUS.UE : 0;
+        // The sine of the smallest normal number, given as pseudo-denormal, is reported tiny although it rounds back to it.
+        const also = shift === 0 && x.exponent === 0 && x.significand === INTEGER_BIT ? STATUS.UE : 0;
         registers.set(0, circular(registers, functions.reduceAngle(scaled(x)), shift, also));
       }
     }
