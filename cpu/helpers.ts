@@ -62,7 +62,8 @@ export interface Core {
 
 /**
  * Outcome of a helper. `undefined`: go on with the next instruction. `'jump'`: `state.eip` has been set, or mode, privilege or
- * interrupt state has changed so that the next instruction must be looked up anew.
+ * interrupt state has changed so that the next instruction must be looked up anew. Without it the wrapper still looks for a changed
+ * mode key or generation, for interrupts that may now be taken, for debug traps and stop requests.
  */
 export type HelperResult = void | 'jump';
 

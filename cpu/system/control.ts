@@ -80,14 +80,12 @@ const clts: Helper = (core) => {
   requireRing0(core);
   core.state.set(STATE.CR0, core.state.cr0 & ~CR0.TS);
   core.modeChanged();
-  return resume(core);
 };
 
 const invlpg: Helper = (core, op) => {
   if (!op.isMemory) throw new CpuFault(VECTOR.UD, undefined);
   requireRing0(core);
   core.invalidatePage(op.address);
-  return resume(core);
 };
 
 /** Flat segments as SYSENTER and SYSEXIT load them: 4 GiB, 32 bits, not looked up in a table. */

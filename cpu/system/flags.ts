@@ -73,7 +73,8 @@ const popf: Helper = (core, op) => {
   stack.commit();
   changeEflags(core, mask, image);
   core.modeChanged();
-  return resume(core);
+  // The trap flag makes the run loop go step by step.
+  return image & EFLAGS.TF ? resume(core) : undefined;
 };
 
 /** Undocumented SALC: AL becomes FFh if CF is set, else 0. */

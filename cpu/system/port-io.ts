@@ -5,7 +5,7 @@ import { GPR, PAGE_SIZE, SEGMENT, STATE } from '../layout.ts';
 import { readWidth, readAddress, writeAddress, writeWidth } from '../segmentation/access.ts';
 import { CpuFault, EFLAGS, VECTOR } from '../state.ts';
 import { ioPermitted } from '../tasks/tss.ts';
-import { readGpr, readIndex, resume, writeGpr, writeIndex } from './resume.ts';
+import { readGpr, readIndex, writeGpr, writeIndex } from './resume.ts';
 
 type Size = 1 | 2 | 4;
 
@@ -23,18 +23,16 @@ function watch(core: Core, port: number, size: Size): void {
   if (dataBreakpoint(core, port, size, 'io')) core.debugTrap();
 }
 
-function input(core: Core, port: number, width: Size): 'jump' {
+function input(core: Core, port: number, width: Size): void {
   requirePort(core, port, width);
   writeGpr(core, GPR.EAX, width, core.bus.readPort(port, width));
   watch(core, port, width);
-  return resume(core);
 }
 
-function output(core: Core, port: number, width: Size): 'jump' {
+function output(core: Core, port: number, width: Size): void {
   requirePort(core, port, width);
   core.bus.writePort(port, width, readGpr(core, GPR.EAX, width) >>> 0);
   watch(core, port, width);
-  return resume(core);
 }
 
 /** What the elements of one INS share: the number of the page found writable, or -1. */
@@ -78,10 +76,10 @@ const stringIo =
       requirePort(core, port, width);
       element(core, op, port, { page: -1 });
       watch(core, port, width);
-      return resume(core);
+      return undefined;
     }
     let count = readIndex(core, GPR.ECX, addressSize);
-    if (count === 0) return resume(core);
+    if (count === 0) return undefined;
     requirePort(core, port, width);
     const run = { page: -1 };
     const single = (state.get(STATE.EFLAGS) & EFLAGS.TF) !== 0;
@@ -92,7 +90,7 @@ const stringIo =
     }
     watch(core, port, width);
     // With elements left, EIP stays on the instruction.
-    return count === 0 ? resume(core) : 'jump';
+    return count === 0 ? undefined : 'jump';
   };
 
 const immediatePort = (op: DecodedOperands): number => op.imm & 0xff;

@@ -1,5 +1,5 @@
 /** MOV, PUSH and POP of segment registers, LDS LES LSS LFS LGS (Intel SDM volume 2). */
-import type { Core, Helper } from '../helpers.ts';
+import type { Core, Helper, HelperResult } from '../helpers.ts';
 import { SEGMENT } from '../layout.ts';
 import { readWidth } from '../segmentation/access.ts';
 import { loadSegment } from '../segmentation/segment.ts';
@@ -8,8 +8,9 @@ import { CpuFault, VECTOR } from '../state.ts';
 import { resume, writeGpr } from './resume.ts';
 
 /** After a load of SS the next instruction, which sets ESP, runs before interrupts. */
-function finishLoad(core: Core, n: number): 'jump' {
-  if (n === SEGMENT.SS) core.shadowInterrupts();
+function finishLoad(core: Core, n: number): HelperResult {
+  if (n !== SEGMENT.SS) return undefined;
+  core.shadowInterrupts();
   return resume(core);
 }
 
@@ -22,7 +23,6 @@ const loadFar =
     loadSegment(core, n, selector);
     writeGpr(core, op.reg, op.operandSize, offset);
     // Unlike MOV and POP, LSS does not hold interrupts back: it sets ESP itself.
-    return resume(core);
   };
 
 export const segmentMoveHelpers: Record<string, Helper> = {

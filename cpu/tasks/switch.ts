@@ -151,7 +151,8 @@ function loadSegments(core: Core, selectors: readonly number[], ext: number): vo
 /**
  * Switches to the task of `tss`, whose type and presence the caller has checked. The old task resumes at `returnEip`
  * with `savedFlags` (RF) added to its EFLAGS.
- * Afterwards `state.eip` and all registers are the new task's, also when a fault of the new task is thrown.
+ * Afterwards `state.eip` and all registers are the new task's, also when a fault of the new task is thrown: whoever delivers it
+ * must leave `state.eip` as it is.
  * @throws CpuFault #TS, #NP, #SS, #GP, #PF
  */
 export function switchTask(

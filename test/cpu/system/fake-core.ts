@@ -165,7 +165,9 @@ export class FakeCore implements Core {
 
   /** Runs a helper; throws what it throws. */
   run(name: string, operands: Partial<DecodedOperands> = {}): 'jump' | undefined {
-    return (systemHelpers[name]!(this, { ...DEFAULT_OPERANDS, ...operands }) ?? undefined) as 'jump' | undefined;
+    const result = systemHelpers[name]!(this, { ...DEFAULT_OPERANDS, ...operands });
+    if (result !== 'jump') this.state.eip = this.nextEip;
+    return result ?? undefined;
   }
   /** Runs a helper that must fault: `vector` or `vector:errorCode` in decimal and hex. */
   fault(name: string, operands: Partial<DecodedOperands> = {}): string {
