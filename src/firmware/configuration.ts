@@ -1,7 +1,7 @@
 /** Everything the firmware learns from the machine through fw_cfg. Source: SeaBIOS, docs/Runtime_config.md. */
 import type { FwCfgFile } from '../../devices/fw-cfg/index.ts';
 import { FwCfgKey } from '../../devices/fw-cfg/index.ts';
-import type { BootDevice, IdeDriveConfiguration, SmbiosConfiguration } from '../machine/configuration.ts';
+import type { BootDevice, FloppyDriveConfiguration, IdeDriveConfiguration, SmbiosConfiguration } from '../machine/configuration.ts';
 import { RSDP_FILE, TABLES_FILE, buildAcpi } from './acpi.ts';
 import { buildPciIrqRouting } from './pci-irq-routing.ts';
 import { buildSmbios } from './smbios.ts';
@@ -11,9 +11,8 @@ export interface FirmwareDescription {
   readonly memoryBytes: number;
   readonly serial: readonly boolean[];
   readonly parallel: boolean;
-  /** Number of floppy drives. */
-  readonly floppies: number;
-  readonly ide: readonly Pick<IdeDriveConfiguration, 'channel' | 'position' | 'kind'>[];
+  readonly floppies: readonly FloppyDriveConfiguration[];
+  readonly ide: readonly IdeDriveConfiguration[];
   readonly boot: readonly BootDevice[];
   readonly smbios: SmbiosConfiguration;
   readonly cpuVendor?: string;
@@ -42,21 +41,31 @@ const NO_RETRY = 0xffffffff;
 const u16 = (value: number): Uint8Array => Uint8Array.of(value, value >> 8);
 const u32 = (value: number): Uint8Array => Uint8Array.of(value, value >> 8, value >> 16, value >> 24);
 
-/** Paths as the firmware names its boot devices, in the order to try them. */
+/**
+ * Paths as the firmware names its boot devices, in the order to try them. Drives that are empty at power-on come last:
+ * the firmware waits five seconds for a disc.
+ */
 export function bootOrder(description: Pick<FirmwareDescription, 'boot' | 'ide' | 'floppies'>): string[] {
   const byPlace = [...description.ide].sort((a, b) => a.channel * 2 + a.position - (b.channel * 2 + b.position));
-  const drives = (kind: 'disk' | 'cdrom'): string[] =>
-    byPlace.filter((d) => d.kind === kind).map((d) => `/pci@i0cf8/*@7,1/drive@${d.channel}/disk@${d.position}`);
-  return description.boot.flatMap((device) => {
+  const places = description.boot.flatMap((device): { path: string; empty: boolean }[] => {
     switch (device) {
       case 'floppy':
-        return Array.from({ length: description.floppies }, (_, i) => `/pci@i0cf8/isa@7/fdc@03f0/floppy@${i}`);
+        return description.floppies.map(({ media }, i) => ({
+          path: `/pci@i0cf8/isa@7/fdc@03f0/floppy@${i}`,
+          empty: media === undefined,
+        }));
       case 'network':
-        return ['/pci@i0cf8/*@a'];
+        return [{ path: '/pci@i0cf8/*@a', empty: false }];
       default:
-        return drives(device);
+        return byPlace
+          .filter(({ kind }) => kind === device)
+          .map(({ channel, position, media }) => ({
+            path: `/pci@i0cf8/*@7,1/drive@${channel}/disk@${position}`,
+            empty: media === undefined,
+          }));
     }
   });
+  return [...places.filter(({ empty }) => !empty), ...places.filter(({ empty }) => empty)].map(({ path }) => path);
 }
 
 export function describeToFirmware(description: FirmwareDescription): FirmwareItems {
@@ -66,7 +75,7 @@ export function describeToFirmware(description: FirmwareDescription): FirmwareIt
       memoryBytes: description.memoryBytes,
       serial: description.serial,
       parallel: description.parallel,
-      floppy: description.floppies > 0,
+      floppy: description.floppies.length > 0,
     },
     loader,
   );

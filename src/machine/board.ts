@@ -356,7 +356,7 @@ export class Board {
         memoryBytes: configuration.memoryBytes,
         serial: configuration.serial.map((port) => port.kind !== 'none'),
         parallel: configuration.parallel.kind !== 'none',
-        floppies: configuration.floppies.length,
+        floppies: configuration.floppies,
         ide: configuration.ide,
         boot: configuration.boot,
         smbios: configuration.smbios,

@@ -113,7 +113,8 @@ export class Drives {
       const disk = media.disks[at];
       const optical = media.optical[at];
       if (disk) {
-        const { geometry } = disk;
+        // Images smaller than a cylinder exist; a drive without cylinders does not.
+        const geometry = { ...disk.geometry, cylinders: Math.max(1, disk.geometry.cylinders) };
         channel.attach(unit, new AtaDisk(host, { name, media: this.#watched(name, disk), geometry }));
       } else if (optical) {
         const drive = new AtapiCdrom(host, {

@@ -73,16 +73,26 @@ describe('$PIR', () => {
 });
 
 describe('what the firmware is told', () => {
+  const media = { path: 'image' };
   const ide = [
-    { channel: 1, position: 0, kind: 'cdrom' },
-    { channel: 0, position: 0, kind: 'disk' },
+    { channel: 1, position: 0, kind: 'cdrom', media },
+    { channel: 0, position: 0, kind: 'disk', media },
   ] as const;
 
   it('orders boot devices by their paths', () => {
-    expect(bootOrder({ boot: ['cdrom', 'disk', 'floppy'], ide, floppies: 1 })).toEqual([
+    expect(bootOrder({ boot: ['cdrom', 'disk', 'floppy'], ide, floppies: [{ media }] })).toEqual([
       '/pci@i0cf8/*@7,1/drive@1/disk@0',
       '/pci@i0cf8/*@7,1/drive@0/disk@0',
       '/pci@i0cf8/isa@7/fdc@03f0/floppy@0',
+    ]);
+  });
+
+  it('tries empty drives last', () => {
+    const empty = { channel: 1, position: 0, kind: 'cdrom' } as const;
+    expect(bootOrder({ boot: ['floppy', 'cdrom', 'disk'], ide: [empty, ide[1]], floppies: [{}] })).toEqual([
+      '/pci@i0cf8/*@7,1/drive@0/disk@0',
+      '/pci@i0cf8/isa@7/fdc@03f0/floppy@0',
+      '/pci@i0cf8/*@7,1/drive@1/disk@0',
     ]);
   });
 
@@ -91,7 +101,7 @@ describe('what the firmware is told', () => {
       memoryBytes: 64 << 20,
       serial: [true, false],
       parallel: false,
-      floppies: 0,
+      floppies: [],
       ide,
       boot: ['disk'],
       smbios: {},
