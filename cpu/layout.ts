@@ -99,6 +99,8 @@ export const STATE = {
   X87_DP: 0x298,
   X87_DS: 0x29c,
   X87_OPCODE: 0x2a0,
+  /** Error reporting with CR0.NE = 0: bit 0 FERR# asserted for the pending exception, bit 7 IGNNE# asserted. 0 when none is pending. */
+  X87_ERROR: 0x2a4,
   MXCSR: 0x2a8,
   /** XMM0-XMM7, 16 bytes each, 16-byte aligned. MMX registers live in the mantissas of X87_REGISTERS. */
   XMM: 0x300,

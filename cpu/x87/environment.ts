@@ -11,6 +11,7 @@ import {
   CONTROL_WRITABLE,
   EXCEPTIONS,
   EXPONENT_MAX,
+  ERROR,
   STATUS,
   SUMMARY,
 } from './format.ts';
@@ -18,7 +19,8 @@ import {
 /** #NM as every x87 instruction raises it; `wait` adds #MF for a pending exception. */
 export function enter(state: CpuState, wait: boolean): void {
   if (state.get(STATE.FPU_TRAP)) throw new CpuFault(VECTOR.NM, undefined);
-  if (wait && state.get(STATE.X87_STATUS) & STATUS.ES) throw new CpuFault(VECTOR.MF, undefined);
+  const ignored = state.get(STATE.X87_ERROR) & ERROR.IGNNE;
+  if (wait && state.get(STATE.X87_STATUS) & STATUS.ES && !ignored) throw new CpuFault(VECTOR.MF, undefined);
 }
 
 const registerOffset = (physical: number): number => STATE.X87_REGISTERS + physical * 16;
@@ -32,6 +34,7 @@ function setControlAndStatus(state: CpuState, control: number, status: number): 
   state.set(STATE.X87_CONTROL, cw);
   state.set(STATE.X87_TOP, (status >> 11) & 7);
   state.set(STATE.X87_STATUS, (status & ~(SUMMARY | 0x3800) & 0xffff) | (pending ? SUMMARY : 0));
+  if (!pending) state.set(STATE.X87_ERROR, 0);
 }
 
 /** The two-bit tags of the full tag word: 0 valid, 1 zero, 2 special, 3 empty. */
@@ -143,6 +146,7 @@ function initialize(state: CpuState): void {
     STATE.X87_DP,
     STATE.X87_DS,
     STATE.X87_OPCODE,
+    STATE.X87_ERROR,
   ])
     state.set(offset, 0);
 }

@@ -63,6 +63,12 @@ export const registerAddress = (n: I32): Expr<'i32'> => i32.add(i32.shl(n, 4), S
 /** 1 if the physical register holds a value. */
 export const isInUse = (n: I32): Expr<'i32'> => i32.and(i32.shr_u(inUse(), n), 1);
 
+/** Bits of STATE.X87_ERROR. IGNNE has the place of STATUS.ES, whose effect it undoes. */
+export const ERROR = { FERR: 1, IGNNE: STATUS.ES } as const;
+/** True if a waiting instruction must stop for a pending exception. */
+export const isErrorPending = (): Expr<'i32'> =>
+  i32.gt_u(i32.and(status(), STATUS.ES), i32.and(i32.load(0, STATE.X87_ERROR), ERROR.IGNNE));
+
 export const loadSignificand = (address: I32): Expr<'i64'> => i64.load(address);
 /** Sign and exponent, 16 bits. */
 export const loadExponent = (address: I32): Expr<'i32'> => i32.load16_u(address, 8);

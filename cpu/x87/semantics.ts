@@ -7,7 +7,7 @@ import { STATE } from '../layout.ts';
 import type { InstructionContext } from '../semantics/context.ts';
 import { CR0, VECTOR } from '../state.ts';
 import { QUIET } from './compare.ts';
-import { control, CONVERTED, status, STATUS, SUMMARY, top } from './format.ts';
+import { control, CONVERTED, isErrorPending, status, SUMMARY, top } from './format.ts';
 
 type Context = InstructionContext;
 export type Emit = (c: InstructionContext) => void;
@@ -22,7 +22,7 @@ function available(c: Context): void {
 /** What every waiting instruction does first: #NM, then the exception an earlier instruction left pending. */
 function wait(c: Context): void {
   available(c);
-  c.raiseIf(i32.and(status(), STATUS.ES), VECTOR.MF);
+  c.raiseIf(isErrorPending(), VECTOR.MF);
 }
 
 /** Keeps instruction pointer, opcode and data pointer for the environment image. */
@@ -230,7 +230,7 @@ export const legacyNop: Emit = (c) => available(c);
 export const fwait: Emit = (c) => {
   const trapped = CR0.MP | CR0.TS;
   c.raiseIf(i32.eq(i32.and(i32.load(0, STATE.CR0), trapped), trapped), VECTOR.NM);
-  c.raiseIf(i32.and(status(), STATUS.ES), VECTOR.MF);
+  c.raiseIf(isErrorPending(), VECTOR.MF);
 };
 export const initialize: Emit = (c) => {
   available(c);
@@ -239,6 +239,7 @@ export const initialize: Emit = (c) => {
 export const clearExceptions: Emit = (c) => {
   available(c);
   c.f.store(0, i32.and(status(), ~(0x7f | SUMMARY)), STATE.X87_STATUS);
+  c.f.store(0, 0, STATE.X87_ERROR);
 };
 const statusWord = (): Expr<'i32'> => i32.or(status(), i32.shl(top(), 11));
 export const storeStatusAx: Emit = (c) => {

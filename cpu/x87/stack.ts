@@ -476,7 +476,8 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
   // Control
 
   const summarize = define('Summarize', [], (f) => {
-    const pending = i32.and(i32.and(status(), i32.not(control())), EXCEPTIONS);
+    const pending = f.let(i32.and(i32.and(status(), i32.not(control())), EXCEPTIONS));
+    f.if(i32.eqz(pending), () => f.store(0, 0, STATE.X87_ERROR));
     f.store(
       0,
       i32.or(i32.and(status(), ~SUMMARY), select(pending, i32.const(SUMMARY), i32.const(0))),
@@ -499,6 +500,7 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
       STATE.X87_DP,
       STATE.X87_DS,
       STATE.X87_OPCODE,
+      STATE.X87_ERROR,
     ])
       f.store(0, 0, offset);
     f.return(1);
