@@ -35,11 +35,17 @@ describe('files', () => {
     expect(lines).toEqual([]);
   });
 
-  it('every device file says what it models and what it does not', () => {
-    const silent = sourceFiles('devices')
-      .filter(({ path }) => /^devices\/[^/]+\/[^/]+\.ts$/.test(path))
-      .filter(({ text }) => !/^\s*(?:\/\/|\/\*)/.test(text))
-      .map(({ path }) => path);
-    expect(silent).toEqual([]);
+  it('every device says what it follows, what it models and what it does not, on the page too', () => {
+    const page = readFileSync(join(ROOT, 'docs', 'devices.md'), 'utf8');
+    const parts = sourceFiles('devices').filter(({ path }) => /^devices\/[^/]+\//.test(path));
+    const described = parts.filter(({ text }) => {
+      const header = /^\/\*\*[\s\S]*?\*\//.exec(text)?.[0] ?? '';
+      return /(?:Data sheets?|Sources?):/.test(header) && /Models:/.test(header) && /Does not model:/.test(header);
+    });
+    const folders = (files: typeof parts): string[] =>
+      [...new Set(files.map(({ path }) => path.split('/')[1]!))].sort();
+    expect(folders(described)).toEqual(folders(parts));
+    // `npm run docs` writes the page.
+    expect(described.map(({ path }) => path).filter((path) => !page.includes(path))).toEqual([]);
   });
 });
