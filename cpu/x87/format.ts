@@ -99,3 +99,9 @@ export function unpack(f: FunctionBuilder, address: I32): Unpacked {
   f.set(exponent, i32.and(exponent, EXPONENT_MAX));
   return { sign, exponent, significand };
 }
+
+/** Marks a physical register as holding a value. */
+export const setInUse = (f: FunctionBuilder, n: Expr<'i32'>): void =>
+  f.store(0, i32.or(inUse(), i32.shl(1, n)), STATE.X87_IN_USE);
+export const setTop = (f: FunctionBuilder, n: Expr<'i32'>): void => f.store(0, n, STATE.X87_TOP);
+export const clearC1 = (f: FunctionBuilder): void => f.store(0, i32.and(status(), ~STATUS.C1), STATE.X87_STATUS);

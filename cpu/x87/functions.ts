@@ -185,7 +185,7 @@ function firstQuadrant(y: Scaled, x: Scaled): Scaled {
   return { value: arctangentTable()[Number(k)]! + part, scale: -BITS };
 }
 /** Angle of the point (x, y) for positive y, from 0 to pi. `x` negative means the second quadrant. */
-export function angle(y: Scaled, x: Scaled): Scaled {
+export function arctangent(y: Scaled, x: Scaled): Scaled {
   if (x.value > 0n) return firstQuadrant(y, x);
   const acute = firstQuadrant(y, { value: -x.value, scale: x.scale });
   return { value: PI - toFixed(acute), scale: -BITS };

@@ -17,10 +17,10 @@ import type { Arithmetic } from './arithmetic.ts';
 import { UNORDERED } from './compare.ts';
 import type { Conversions } from './conversions.ts';
 import {
+  clearC1,
   CONDITION_CODES,
   control,
   CONVERTED,
-  EXCEPTIONS,
   INDEFINITE_EXPONENT,
   INDEFINITE_SIGNIFICAND,
   inUse,
@@ -31,13 +31,15 @@ import {
   physical,
   registerAddress,
   ROUND,
+  setInUse,
+  setTop,
   STATUS,
   status,
   storeRegister,
-  SUMMARY,
   top,
 } from './format.ts';
 import type { I32Function } from './rounding.ts';
+import { type Define, defineControl, defineMoves } from './moves.ts';
 import type { Scaling } from './scaling.ts';
 import type { Specials } from './specials.ts';
 
@@ -65,16 +67,10 @@ export interface StackParts {
   scaling: Scaling;
 }
 
-const setInUse = (f: FunctionBuilder, n: Expr<'i32'>): void =>
-  f.store(0, i32.or(inUse(), i32.shl(1, n)), STATE.X87_IN_USE);
-const setTop = (f: FunctionBuilder, n: Expr<'i32'>): void => f.store(0, n, STATE.X87_TOP);
-const clearC1 = (f: FunctionBuilder): void => f.store(0, i32.and(status(), ~STATUS.C1), STATE.X87_STATUS);
-
 export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string, I32Function> {
   const { signal, specials, arithmetic, conversions, compare, examine, scaling } = parts;
   const functions: Record<string, I32Function> = {};
-  const define = (name: string, params: readonly ValueType[], build: (f: FunctionBuilder) => void): I32Function =>
-    (functions[`x87${name}`] = m.function(params, 'i32', build));
+  const define: Define = (name, params, build) => (functions[`x87${name}`] = m.function(params, 'i32', build));
 
   define('Pop', [], (f) => {
     f.store(0, i32.and(inUse(), i32.not(i32.shl(1, top()))), STATE.X87_IN_USE);
@@ -401,109 +397,7 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
     f.return(1);
   });
 
-  // Moves between registers
-
-  define('Exchange', ['i32'], (f) => {
-    const n = f.let(physical(f.params[0] as Local<'i32'>));
-    const a = f.let(registerAddress(top()));
-    const b = f.let(registerAddress(n));
-    const empty = f.let(i32.eqz(i32.and(isInUse(top()), isInUse(n))));
-    f.if(
-      empty,
-      () => {
-        f.if(i32.and(f.call(signal, STATUS.IE | STATUS.SF), STATUS.IE), () => f.return(0));
-        // Each empty side is taken as the indefinite.
-        f.if(i32.eqz(isInUse(top())), () => storeRegister(f, a, INDEFINITE_EXPONENT, INDEFINITE_SIGNIFICAND));
-        f.if(i32.eqz(isInUse(n)), () => storeRegister(f, b, INDEFINITE_EXPONENT, INDEFINITE_SIGNIFICAND));
-        setInUse(f, top());
-        setInUse(f, n);
-      },
-      () => clearC1(f),
-    );
-    const exponent = f.let(loadExponent(a));
-    const significand = f.let(loadSignificand(a));
-    storeRegister(f, a, loadExponent(b), loadSignificand(b));
-    storeRegister(f, b, exponent, significand);
-    f.return(1);
-  });
-  define('StoreRegister', ['i32'], (f) => {
-    const n = f.let(physical(f.params[0] as Local<'i32'>));
-    const to = f.let(registerAddress(n));
-    f.if(
-      isInUse(top()),
-      () => {
-        const from = f.let(registerAddress(top()));
-        storeRegister(f, to, loadExponent(from), loadSignificand(from));
-        clearC1(f);
-      },
-      () => f.if(i32.eqz(f.call(specials.underflow, to)), () => f.return(0)),
-    );
-    setInUse(f, n);
-    f.return(1);
-  });
-  // The undocumented encodings of FSTP in D9: with an empty ST(0) nothing is stored and nothing signalled.
-  define('StoreRegisterIfFull', ['i32'], (f) => {
-    f.if(isInUse(top()), () => f.return(f.call(functions['x87StoreRegister']!, f.params[0]!)));
-    f.return(1);
-  });
-  // (index, condition): ST(0) = ST(index) if the condition holds
-  define('ConditionalMove', ['i32', 'i32'], (f) => {
-    const n = f.let(physical(f.params[0] as Local<'i32'>));
-    const to = f.let(registerAddress(top()));
-    f.if(i32.eqz(i32.and(isInUse(top()), isInUse(n))), () => {
-      f.if(i32.eqz(f.call(specials.underflow, to)), () => f.return(0));
-      setInUse(f, top());
-      f.return(1);
-    });
-    f.if(f.params[1] as Local<'i32'>, () => {
-      const from = f.let(registerAddress(n));
-      storeRegister(f, to, loadExponent(from), loadSignificand(from));
-    });
-    f.return(1);
-  });
-  define('Free', ['i32'], (f) => {
-    f.store(0, i32.and(inUse(), i32.not(i32.shl(1, physical(f.params[0] as Local<'i32'>)))), STATE.X87_IN_USE);
-    clearC1(f);
-    f.return(1);
-  });
-  // FINCSTP (1) and FDECSTP (7)
-  define('Rotate', ['i32'], (f) => {
-    setTop(f, physical(f.params[0] as Local<'i32'>));
-    clearC1(f);
-    f.return(1);
-  });
-
-  // Control
-
-  const summarize = define('Summarize', [], (f) => {
-    const pending = f.let(i32.and(i32.and(status(), i32.not(control())), EXCEPTIONS));
-    f.if(i32.eqz(pending), () => f.store(0, 0, STATE.X87_ERROR));
-    f.store(
-      0,
-      i32.or(i32.and(status(), ~SUMMARY), select(pending, i32.const(SUMMARY), i32.const(0))),
-      STATE.X87_STATUS,
-    );
-    f.return(1);
-  });
-  define('SetControl', ['i32'], (f) => {
-    f.store(0, i32.or(i32.and(f.params[0] as Local<'i32'>, 0x1f3f), 0x40), STATE.X87_CONTROL);
-    f.return(f.call(summarize));
-  });
-  define('Initialize', [], (f) => {
-    f.store(0, 0x37f, STATE.X87_CONTROL);
-    for (const offset of [
-      STATE.X87_STATUS,
-      STATE.X87_TOP,
-      STATE.X87_IN_USE,
-      STATE.X87_IP,
-      STATE.X87_CS,
-      STATE.X87_DP,
-      STATE.X87_DS,
-      STATE.X87_OPCODE,
-      STATE.X87_ERROR,
-    ])
-      f.store(0, 0, offset);
-    f.return(1);
-  });
+  defineMoves(define, functions, signal, specials);
+  defineControl(define);
   return functions;
 }

@@ -164,7 +164,7 @@ const fpatan = binary(0x1f3, (registers, y, x) => {
   if (isInfinite(y)) return turned(isInfinite(x) ? (x.sign ? 3 : 1) : 2);
   if (isZero(y) || isInfinite(x)) return turned(x.sign ? 4 : 0);
   if (isZero(x)) return turned(2);
-  const { value, scale } = functions.angle(magnitude(y), scaled(x));
+  const { value, scale } = functions.arctangent(magnitude(y), scaled(x));
   return rounded(registers, { value: y.sign ? -value : value, scale });
 });
 
@@ -181,7 +181,6 @@ function circular(
 ): Extended {
   const turn = (quadrant + shift) & 3;
   const { value, scale } = turn & 1 ? functions.cosine(rest) : functions.sine(rest);
-  if (value === 0n) return zero(0);
   return rounded(registers, { value: turn & 2 ? -value : value, scale }, false, also);
 }
 
