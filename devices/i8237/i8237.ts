@@ -269,8 +269,14 @@ export class I8237Pair implements Device {
       const high = controller.highByte;
       controller.highByte = !high;
       const put = (old: number): number => (high ? (old & 0x00ff) | (value << 8) : (old & 0xff00) | value);
-      if (register & 1) channel.count = channel.baseCount = put(channel.baseCount);
-      else channel.address = channel.baseAddress = put(channel.baseAddress);
+      // Base and current register take the byte together.
+      if (register & 1) {
+        channel.baseCount = put(channel.baseCount);
+        channel.count = put(channel.count);
+      } else {
+        channel.baseAddress = put(channel.baseAddress);
+        channel.address = put(channel.address);
+      }
       return;
     }
     const bit = 1 << (value & 3);

@@ -101,6 +101,8 @@ export class Ns16550 implements Device {
   /** Levels of CTS, DSR, RI, DCD pins. */
   private pins = 0;
   private received: number[] = [];
+  /** Receiver buffer register: outside FIFO mode the last character stays readable. */
+  private buffer = 0;
   /** LSR error bits of each character in `received`. */
   private errors: number[] = [];
   private transmit: number[] = [];
@@ -130,7 +132,9 @@ export class Ns16550 implements Device {
       target: this,
       version: 1,
       fields: [
-        ...['ier', 'fcr', 'lcr', 'mcr', 'scratch', 'msr', 'pins'].map((name) => ({ name, type: 'u8' }) as const),
+        ...['ier', 'fcr', 'lcr', 'mcr', 'scratch', 'msr', 'pins', 'buffer'].map(
+          (name) => ({ name, type: 'u8' }) as const,
+        ),
         { name: 'divisor', type: 'u16' },
         { name: 'overrun', type: 'bool' },
         { name: 'received', type: { buffer: FIFO_SIZE } },
@@ -164,7 +168,7 @@ export class Ns16550 implements Device {
   }
 
   reset(_cause: ResetCause): void {
-    this.ier = this.fcr = this.lcr = this.mcr = this.scratch = 0;
+    this.ier = this.fcr = this.lcr = this.mcr = this.scratch = this.buffer = 0;
     this.divisor = 12;
     this.overrun = this.thrInterrupt = this.timedOut = false;
     this.received = [];
@@ -285,6 +289,7 @@ export class Ns16550 implements Device {
     }
     this.received.push(byte);
     this.errors.push(errors);
+    if (!(this.fcr & 1)) this.buffer = byte;
     this.#restartTimeout();
   }
 
@@ -293,7 +298,7 @@ export class Ns16550 implements Device {
   }
 
   #take(): number {
-    if (this.received.length === 0) return 0;
+    if (this.received.length === 0) return this.fcr & 1 ? 0 : this.buffer;
     const couldReceive = this.canReceive;
     const byte = this.received.shift()!;
     this.errors.shift();
