@@ -29,6 +29,7 @@ export const Opcode = {
   ScanLowOrEqual: 0x19,
   ScanHighOrEqual: 0x1d,
   Option: 0x33,
+  DriveSpecification: 0x8e,
   RelativeSeek: 0x8f,
 } as const;
 
@@ -64,6 +65,8 @@ const COMMANDS: readonly (readonly [opcode: number, length: number, flags: numbe
   [Opcode.ScanHighOrEqual, 9, MULTI_TRACK | MFM | SKIP],
   [Opcode.Option, 2, 0],
   [Opcode.RelativeSeek, 3, MFM],
+  // At least; the list is as long as the guest makes it.
+  [Opcode.DriveSpecification, 2, 0],
 ];
 
 /** The command a first byte starts, or `undefined` for an invalid one. Exact opcodes go before those with flags. */

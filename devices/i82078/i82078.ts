@@ -5,8 +5,8 @@
  * Models: reset and drive polling, all sector commands with multi-track, skip and implied seek, scan, format, verify,
  * seeks that overlap, DMA and non-DMA transfers, disk change line, write protection, data rates that must fit the disk.
  * Does not model: FM recording, sector sizes other than 512 bytes, deleted data marks (written as ordinary ones), gap
- * lengths, CRC errors, tape drives, the SAVE/RESTORE/DRIVE SPECIFICATION/FORMAT AND WRITE commands, PS/2 status
- * registers A and B. Non-DMA transfers interrupt once per sector; the bytes of a sector are then ready without pause.
+ * lengths, CRC errors, tape drives, the SAVE, RESTORE and FORMAT AND WRITE commands, PS/2 status registers A and B, the
+ * endless wait of a drive without index pulses (no disk, motor off: the command ends with a missing address mark). Non-DMA transfers interrupt once per sector; the bytes of a sector are then ready without pause.
  */
 import type { BusRegion } from '../bus.ts';
 import type { Alarm, Clock, Nanoseconds } from '../clock.ts';
@@ -94,6 +94,8 @@ export class I82078 implements Device {
   private perpendicular = 0;
   private lastEot = 0;
   private lock = false;
+  /** DRIVE SPECIFICATION: data rate table and drive type, per drive; stored only. */
+  private readonly driveSpecification = new Uint8Array(UNITS);
 
   constructor(host: DeviceHost, options: I82078Options) {
     this.#clock = host.clock;
@@ -143,6 +145,7 @@ export class I82078 implements Device {
         { name: 'st0', type: { bytes: UNITS } },
         { name: 'pcn', type: { bytes: UNITS } },
         { name: 'specify', type: { bytes: 2 } },
+        { name: 'driveSpecification', type: { bytes: UNITS } },
         {
           name: 'seeks',
           type: {
@@ -164,6 +167,7 @@ export class I82078 implements Device {
   #loaded(): void {
     this.command = [...this.command];
     this.result = [...this.result];
+    this.rate &= 3;
     this.executor.loaded();
     this.seeks.forEach((seek, i) => this.#seekAlarms[i]!.set(seek.end));
     this.#resetAlarm.set(this.resetEnd);
@@ -178,6 +182,7 @@ export class I82078 implements Device {
     this.rate = 2;
     this.lock = false;
     this.specify.fill(0);
+    this.driveSpecification.fill(0);
     this.perpendicular = 0;
     this.#enterReset();
     this.#drive();
@@ -367,8 +372,21 @@ export class I82078 implements Device {
     if (!decoded) {
       this.#log.unimplemented(this.name, 'command', value);
       this.#answer(St0.Invalid);
+    } else if (decoded.opcode === Opcode.DriveSpecification) {
+      if (this.command.length > 1) this.#specifyDrive(value);
     } else if (this.command.length >= decoded.length) {
       this.#execute(decoded.opcode);
+    }
+  }
+
+  /** One byte of the open list that DRIVE SPECIFICATION takes: a drive's settings, or the end mark with bit 7 set. */
+  #specifyDrive(value: number): void {
+    if (value & 0x80) {
+      // Bit 6 (NRP): no result phase.
+      this.#answer(...(value & 0x40 ? [] : this.driveSpecification));
+    } else {
+      this.driveSpecification[(value >> 5) & 3] = value & 0x1f;
+      this.command.pop();
     }
   }
 

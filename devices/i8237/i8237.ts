@@ -1,7 +1,7 @@
 /**
  * The two cascaded 8237A DMA controllers of the PIIX4 with their page registers.
  *
- * Data sheet: Intel 8237A (231466); Intel 82371AB PIIX4 (290562), sections 8.5 and 4.2.1.
+ * Data sheet: Intel 8237A (231466); Intel 82371AB PIIX4 (290562), "DMA controller" and DMA registers.
  * Models: base and current registers, byte pointer, single/block/demand transfers (alike: the device asks for as much
  * as it wants), auto-initialise, address decrement, verify, masks, status, software-visible requests, page registers.
  * Does not model: memory-to-memory transfer, priorities and bus timing (a transfer takes no time), transfers started by

@@ -1,7 +1,7 @@
 /**
  * 8254 programmable interval timer as built into the PIIX4: three counters at 315/264 MHz (1.193182 MHz).
  *
- * Data sheet: Intel 82C54 (231244); Intel 82371AB PIIX4 (290562), section 8.7.
+ * Data sheet: Intel 82C54 (231244); Intel 82371AB PIIX4 (290562), "Interval timer".
  * Models: all six modes, binary and BCD, latch and read-back commands, gates, null count. Counts are computed from
  * virtual time when somebody looks, so a count in flight moves smoothly and costs nothing otherwise.
  * Does not model: output edges closer together than about 10 us on a listened-to channel (they merge into one, so a
@@ -64,6 +64,7 @@ export class I8254 implements Device {
         { name: 'channels', type: { list: Counter.fields, length: 3 } },
       ],
       loaded: () => {
+        if (!Number.isFinite(this.tick)) this.tick = this.#tickAt(this.#clock.now());
         for (const channel of this.channels) channel.rose = false;
         this.#outputs.forEach((output, i) => output?.(this.channels[i]!.out));
         this.#schedule();

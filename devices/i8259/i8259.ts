@@ -1,7 +1,7 @@
 /**
  * The two cascaded 8259A interrupt controllers of the PIIX4 with their edge/level control registers.
  *
- * Data sheet: Intel 8259A (231468); Intel 82371AB PIIX4 (290562), sections 8.8 and 4.2.5 (ELCR).
+ * Data sheet: Intel 8259A (231468); Intel 82371AB PIIX4 (290562), section 8.6 "Interrupt controller" and the ELCR registers.
  * Models: initialisation and operation command words, fully nested, special fully nested and special mask modes,
  * rotation, automatic end of interrupt, polling, spurious IRQ 7 and 15, ELCR.
  * Does not model: MCS-80/85 vectors, buffered mode (no effect on a PC), a slave identity other than IR2.

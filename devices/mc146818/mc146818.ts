@@ -1,7 +1,7 @@
 /**
  * MC146818 real-time clock with the 256 bytes of CMOS RAM of the PIIX4.
  *
- * Data sheet: Motorola MC146818 (ADI856); Intel 82371AB PIIX4 (290562), section 8.10.
+ * Data sheet: Motorola MC146818 (ADI856); Intel 82371AB PIIX4 (290562), "Real time clock".
  * Models: the clock and calendar in BCD and binary, 12 and 24 hours, with a century byte kept in step; periodic, alarm
  * and update-ended interrupts; UIP, SET and the divider reset; NMI mask; the extended bank.
  * Does not model: daylight saving (DSE), the square-wave output, time bases other than 32.768 kHz (the divider then

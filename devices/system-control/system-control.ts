@@ -2,7 +2,7 @@
  * The PC's small control ports: NMI status and speaker (61h), fast A20 and reset (92h), POST code (80h), delay (EDh),
  * coprocessor error (F0h-F1h) and the APM shutdown port of emulator firmware (8900h).
  *
- * Data sheet: Intel 82371AB PIIX4 (290562), sections 4.2.7 (NMI), 8.12 (port 92h), 4.2.8 (F0h).
+ * Data sheet: Intel 82371AB PIIX4 (290562), NMI, port 92 and coprocessor error registers.
  * Models: speaker gate and data, refresh toggle, timer 2 output, NMI enables with latched sources, INIT on the rising
  * edge of bit 0 of port 92h, IRQ 13 and IGNNE# handling for FERR#.
  * Does not model: the NMI mask of port 70h (with the clock, in mc146818), separate reset of an 80287 (F1h).

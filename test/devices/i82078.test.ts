@@ -177,6 +177,16 @@ describe('i82078 reset and status', () => {
     expect(t.result()).toEqual([0x80]);
   });
 
+  it('takes a drive specification list, with and without result', () => {
+    const t = ready();
+    t.command(0x8e, 0x09, 0x32, 0x51, 0x7f, 0x32, 0x80);
+    expect(t.result()).toEqual([0x09, 0x12, 0x11, 0x1f]);
+    t.command(0x8e, 0x00, 0xc0);
+    expect(t.get(4)).toBe(0x80);
+    t.command(0x8e, 0x80);
+    expect(t.result()).toEqual([0x00, 0x12, 0x11, 0x1f]);
+  });
+
   it('keeps FIFO settings over a reset when locked', () => {
     const t = ready();
     const configured = () => {
