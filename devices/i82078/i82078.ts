@@ -21,6 +21,7 @@ import { Executor } from './executor.ts';
 import type { FloppyMedia } from './media.ts';
 import type { Operation } from './operation.ts';
 import { St0 } from './operation.ts';
+import { Seeker, UNITS } from './seeker.ts';
 
 /** Digital output register. */
 const DOR_NOT_RESET = 0x04;
@@ -36,16 +37,11 @@ const POLL_DISABLED = 0x10;
 const FIFO_DISABLED = 0x20;
 const FIFO_THRESHOLD = 0x0f;
 
-const UNITS = 4;
 const MAX_COMMAND = 9;
 const MAX_RESULT = 10;
-/** Head settling, and steps of a drive in a hurry. */
-const SETTLE: Nanoseconds = 2_000_000;
-const FAST_SEEK: Nanoseconds = 20_000;
 const RESET_TIME: Nanoseconds = 50_000;
-/** RECALIBRATE gives up after this many step pulses. */
-const MAX_STEPS = 80;
-
+/** Unit of the step rate by data rate code. */
+const STEP_UNITS = [1_000_000, 1_666_667, 2_000_000, 500_000] as const;
 export interface I82078Options {
   /** IRQ 6. */
   readonly irq: EdgeLine;
@@ -69,10 +65,10 @@ export class I82078 implements Device {
   readonly #clock: Clock;
   readonly #log: DeviceLog;
   readonly #options: I82078Options;
-  readonly #seekAlarms: readonly Alarm[];
   readonly #resetAlarm: Alarm;
   private readonly drives: readonly Drive[];
   private readonly executor: Executor;
+  private readonly seeker: Seeker;
   private dor = 0;
   private tdr = 0;
   private rate = 2;
@@ -80,14 +76,7 @@ export class I82078 implements Device {
   private result: number[] = [];
   /** IRQ wire before the DMA gate. */
   private interrupt = false;
-  /** Drives with an interrupt that SENSE INTERRUPT STATUS has not fetched, and its ST0. */
-  private attention = 0;
-  private readonly st0 = new Uint8Array(UNITS);
-  private pollingReset = false;
   private resetEnd: Nanoseconds = Infinity;
-  /** Cylinder number that the controller believes in, per drive. */
-  private readonly pcn = new Uint8Array(UNITS);
-  private readonly seeks = Array.from({ length: UNITS }, () => ({ end: Infinity, recalibrate: false }));
   private readonly specify = new Uint8Array(2);
   private configure = FIFO_DISABLED;
   private precompensation = 0;
@@ -115,7 +104,7 @@ export class I82078 implements Device {
       request: (asserted) => this.#raise(asserted),
       finish: (operation, code) => this.#finish(operation, code),
     });
-    this.#seekAlarms = this.drives.map((_, i) => host.clock.alarm(`i82078 seek ${i}`, () => this.#seekDone(i)));
+    this.seeker = new Seeker(host.clock, this.drives, options.fast ?? false, () => this.#raise(true));
     this.#resetAlarm = host.clock.alarm('i82078 reset', () => this.#resetDone());
     this.registers = {
       name: 'i82078',
@@ -135,27 +124,16 @@ export class I82078 implements Device {
       target: this,
       version: 1,
       fields: [
-        ...['dor', 'tdr', 'rate', 'attention', 'configure', 'precompensation', 'perpendicular', 'lastEot'].map(
+        ...['dor', 'tdr', 'rate', 'configure', 'precompensation', 'perpendicular', 'lastEot'].map(
           (name) => ({ name, type: 'u8' }) as const,
         ),
         { name: 'command', type: { buffer: MAX_COMMAND } },
         { name: 'result', type: { buffer: MAX_RESULT } },
-        ...['interrupt', 'pollingReset', 'lock'].map((name) => ({ name, type: 'bool' }) as const),
+        ...['interrupt', 'lock'].map((name) => ({ name, type: 'bool' }) as const),
         { name: 'resetEnd', type: 'f64' },
-        { name: 'st0', type: { bytes: UNITS } },
-        { name: 'pcn', type: { bytes: UNITS } },
         { name: 'specify', type: { bytes: 2 } },
         { name: 'driveSpecification', type: { bytes: UNITS } },
-        {
-          name: 'seeks',
-          type: {
-            list: [
-              { name: 'end', type: 'f64' },
-              { name: 'recalibrate', type: 'bool' },
-            ],
-            length: UNITS,
-          },
-        },
+        { name: 'seeker', type: { record: Seeker.fields } },
         { name: 'drives', type: { list: Drive.fields, length: UNITS } },
         { name: 'executor', type: { record: Executor.fields } },
       ],
@@ -169,7 +147,7 @@ export class I82078 implements Device {
     this.result = [...this.result];
     this.rate &= 3;
     this.executor.loaded();
-    this.seeks.forEach((seek, i) => this.#seekAlarms[i]!.set(seek.end));
+    this.seeker.loaded();
     this.#resetAlarm.set(this.resetEnd);
     this.#drive();
   }
@@ -229,16 +207,12 @@ export class I82078 implements Device {
 
   #enterReset(): void {
     this.executor.abort();
+    this.seeker.abort();
     this.command = [];
     this.result = [];
-    this.attention = 0;
     this.interrupt = false;
     this.resetEnd = Infinity;
     this.#resetAlarm.cancel();
-    this.seeks.forEach((seek, i) => {
-      seek.end = Infinity;
-      this.#seekAlarms[i]!.cancel();
-    });
     if (this.lock) {
       // LOCK keeps the FIFO settings, not implied seek and polling.
       this.configure &= FIFO_DISABLED | FIFO_THRESHOLD;
@@ -253,13 +227,10 @@ export class I82078 implements Device {
     this.#resetAlarm.set(this.resetEnd);
   }
 
-  /** Polling after reset finds every drive's ready line changed: four interrupts in one. */
   #resetDone(): void {
     this.resetEnd = Infinity;
     if (this.configure & POLL_DISABLED) return;
-    this.attention = 0x0f;
-    this.pollingReset = true;
-    for (let i = 0; i < UNITS; i++) this.st0[i] = St0.Ready | i;
+    this.seeker.pollAll();
     this.#raise(true);
   }
 
@@ -271,8 +242,7 @@ export class I82078 implements Device {
 
   #mainStatus(): number {
     if (this.#inReset) return 0;
-    let status = 0;
-    this.seeks.forEach((seek, i) => (status |= seek.end !== Infinity ? 1 << i : 0));
+    let status = this.seeker.busy;
     const { executor } = this;
     if (executor.operation.active) {
       status |= BUSY;
@@ -306,7 +276,7 @@ export class I82078 implements Device {
     if (this.executor.toHost) return this.executor.readByte();
     const value = this.result.shift();
     if (value === undefined) return 0;
-    this.#raise(this.attention !== 0 && !this.pollingReset && this.result.length === 0);
+    this.#raise(this.seeker.attention !== 0 && !this.seeker.polled && this.result.length === 0);
     return value;
   }
 
@@ -407,20 +377,20 @@ export class I82078 implements Device {
         return this.#answer(this.#driveStatus(command[1]! & 7));
       case Opcode.Recalibrate:
         this.#answer();
-        return this.#seek(unit, 0, true);
+        return this.seeker.recalibrate(unit, this.#stepTime);
       case Opcode.Seek:
         this.#answer();
-        return this.#seek(unit, command[2]!, false);
+        return this.seeker.seek(unit, command[2]!, this.#stepTime);
       case Opcode.RelativeSeek: {
         const steps = command[0]! & MFM ? command[2]! : -command[2]!;
         this.#answer();
-        return this.#seek(unit, (this.pcn[unit]! + steps) & 0xff, false);
+        return this.seeker.seek(unit, (this.seeker.pcn[unit]! + steps) & 0xff, this.#stepTime);
       }
       case Opcode.SenseInterrupt:
         return this.#senseInterrupt();
       case Opcode.DumpRegisters:
         return this.#answer(
-          ...this.pcn,
+          ...this.seeker.pcn,
           ...this.specify,
           this.lastEot,
           (this.lock ? 0x80 : 0) | (this.perpendicular & 0x3f),
@@ -468,7 +438,7 @@ export class I82078 implements Device {
     if (command.length === MAX_COMMAND) this.lastEot = operation.eot;
     this.command = [];
     executor.start((this.configure & IMPLIED_SEEK) !== 0);
-    if (this.configure & IMPLIED_SEEK && command.length === MAX_COMMAND) this.pcn[operation.drive] = operation.c;
+    if (this.configure & IMPLIED_SEEK && command.length === MAX_COMMAND) this.seeker.pcn[operation.drive] = operation.c;
   }
 
   #finish(operation: Operation, code: number): void {
@@ -491,39 +461,15 @@ export class I82078 implements Device {
     return 0x28 | select | (track0 ? 0x10 : 0) | (drive.media?.readOnly ? 0x40 : 0);
   }
 
-  #seek(unit: number, cylinder: number, recalibrate: boolean): void {
-    const drive = this.drives[unit]!;
-    const before = drive.cylinder;
-    const steps = recalibrate ? Math.min(before, MAX_STEPS) : Math.abs(cylinder - this.pcn[unit]!);
-    if (drive.present) {
-      if (recalibrate) drive.step(before - steps);
-      else drive.step(before + cylinder - this.pcn[unit]!);
-      if (recalibrate && before === 0) drive.pulse();
-    }
-    this.pcn[unit] = cylinder;
-    const seek = this.seeks[unit]!;
-    const stepTime = (16 - (this.specify[0]! >> 4)) * 500_000 * [1, 5 / 3, 2, 0.5][this.rate]!;
-    seek.recalibrate = recalibrate;
-    seek.end = this.#clock.now() + (this.#options.fast ? FAST_SEEK : SETTLE + steps * stepTime);
-    this.#seekAlarms[unit]!.set(seek.end);
-  }
-
-  #seekDone(unit: number): void {
-    const seek = this.seeks[unit]!;
-    const drive = this.drives[unit]!;
-    seek.end = Infinity;
-    const lost = seek.recalibrate && !(drive.present && drive.cylinder === 0);
-    this.st0[unit] = St0.SeekEnd | unit | (lost ? St0.Abnormal | St0.EquipmentCheck : 0);
-    this.attention |= 1 << unit;
-    this.pollingReset = false;
-    this.#raise(true);
+  /** SRT of SPECIFY: 1 .. 16 units of 0.5 ms at 1 Mbit/s, longer at lower rates. */
+  get #stepTime(): Nanoseconds {
+    return (16 - (this.specify[0]! >> 4)) * STEP_UNITS[this.rate as 0 | 1 | 2 | 3];
   }
 
   #senseInterrupt(): void {
-    if (!this.attention) return this.#answer(St0.Invalid);
-    const unit = 31 - Math.clz32(this.attention & -this.attention);
-    this.attention &= ~(1 << unit);
-    this.#answer(this.st0[unit]!, this.pcn[unit]!);
+    const sensed = this.seeker.sense();
+    if (!sensed) return this.#answer(St0.Invalid);
+    this.#answer(...sensed);
     this.#raise(false);
   }
 }
