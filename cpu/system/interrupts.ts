@@ -175,7 +175,7 @@ export const interruptHelpers: Record<string, Helper> = {
     return 'jump';
   },
   into: (core) => {
-    if ((core.state.eflags & EFLAGS.OF) === 0) return undefined;
+    if ((core.state.eflags & EFLAGS.OF) === 0) return resume(core);
     deliverEvent(core, interruptEvent(core, VECTOR.OF, 'into'));
     return 'jump';
   },
