@@ -159,7 +159,7 @@ const controls = [
   line('dd /7', 'fnstsw', 'M2', x87.storeStatus, written),
   line('d9 /7', 'fnstcw', 'M2', x87.storeControl, written),
   line('d9 /5', 'fldcw', 'M2', x87.loadControl),
-  // The images of 32-bit operand size are longer (28 and 108 bytes): limits are checked for what all forms touch.
+  // The images of 32-bit operand size are longer (28 and 108 bytes): the helpers check the rest of the limit.
   line('d9 /6', 'fnstenv', 'M14', 'x87_fnstenv', written),
   line('d9 /4', 'fldenv', 'M14', 'x87_fldenv'),
   line('dd /6', 'fnsave', 'M94', 'x87_fnsave', written),

@@ -3,7 +3,7 @@
  * form. Intel SDM volume 1, sections 8.1.10 and 10.5, figures 8-9 to 8-12.
  */
 import type { Core, DecodedOperands, Helper } from '../helpers.ts';
-import { STATE } from '../layout.ts';
+import { SEGMENT, STATE } from '../layout.ts';
 import { CpuFault, type CpuState, CR4, VECTOR } from '../state.ts';
 import {
   CONTROL_DEFAULT,
@@ -62,6 +62,17 @@ function setFullTagWord(state: CpuState, word: number): void {
 
 /** Real-address format: 20-bit linear addresses instead of selector and offset. */
 const isRealFormat = (state: CpuState): boolean => !state.protectedMode || state.virtual8086;
+
+/**
+ * Limit check of an image that is longer than the shortest form of its instruction, which is what the decoder's check covers.
+ * @throws CpuFault #GP(0), or #SS(0) in the stack segment
+ */
+function checkLimit({ state }: Core, op: DecodedOperands, size: number, write: boolean): void {
+  const limit = state.getU((write ? STATE.SEGMENT_WRITE_HI : STATE.SEGMENT_READ_HI) + 4 * op.segment);
+  const offset = (op.address - state.segmentBase(op.segment)) >>> 0;
+  if (limit !== 0xffff_ffff && offset + size - 1 > limit)
+    throw new CpuFault(op.segment === SEGMENT.SS ? VECTOR.SS : VECTOR.GP, 0);
+}
 
 const environmentSize = (op: DecodedOperands): number => (op.operandSize === 4 ? 28 : 14);
 
@@ -154,6 +165,7 @@ function initialize(state: CpuState): void {
 /** FNSTENV also masks all exceptions. */
 const fnstenv: Helper = (core, op) => {
   enter(core.state, false);
+  checkLimit(core, op, environmentSize(op), true);
   core.memory.probeWrite(op.address, environmentSize(op));
   writeEnvironment(core, op);
   setControlAndStatus(core.state, core.state.get(STATE.X87_CONTROL) | EXCEPTIONS, statusWord(core.state));
@@ -161,6 +173,7 @@ const fnstenv: Helper = (core, op) => {
 
 const fldenv: Helper = (core, op) => {
   enter(core.state, true);
+  checkLimit(core, op, environmentSize(op), false);
   core.memory.probeRead(op.address, environmentSize(op));
   readEnvironment(core, op);
 };
@@ -169,6 +182,7 @@ const fnsave: Helper = (core, op) => {
   const { state, memory } = core;
   enter(state, false);
   const size = environmentSize(op);
+  checkLimit(core, op, size + 80, true);
   memory.probeWrite(op.address, size + 80);
   writeEnvironment(core, op);
   const top = state.get(STATE.X87_TOP);
@@ -186,6 +200,7 @@ const frstor: Helper = (core, op) => {
   const { state, memory } = core;
   enter(state, true);
   const size = environmentSize(op);
+  checkLimit(core, op, size + 80, false);
   memory.probeRead(op.address, size + 80);
   readEnvironment(core, op);
   const top = state.get(STATE.X87_TOP);

@@ -124,6 +124,8 @@ export class Machine {
       probeRead: () => {},
       probeWrite: () => {},
     };
+    for (let n = 0; n < 6; n++)
+      for (const limit of [STATE.SEGMENT_READ_HI, STATE.SEGMENT_WRITE_HI]) this.state.set(limit + 4 * n, -1);
     this.#core = { state: this.state, memory: memory as LinearMemory } as Core;
   }
 
