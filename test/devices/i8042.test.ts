@@ -537,6 +537,22 @@ describe('i8042 state', () => {
     expect(b.drain()).toEqual([0x90]);
   });
 
+  it('moves with self tests and a mouse sample under way', () => {
+    const [a, b] = [ready(), make()];
+    a.aux(0xf3, 20, 0xf4);
+    a.mouse.move(1, 0);
+    expect(a.drain(2).length).toBe(3);
+    a.mouse.move(1, 0);
+    a.data(0xff);
+    expect(a.drain(2)).toEqual([0xfa]);
+    b.clock.advanceTo(a.clock.now());
+    transferState(a.keyboard, b.keyboard);
+    transferState(a.mouse, b.mouse);
+    transferState(a.kbc, b.kbc);
+    expect(b.drain(20)).toEqual([0xaa]);
+    expect(b.drain(60)).toEqual([0x108, 0x101, 0x100]);
+  });
+
   it('survives anything', () => {
     const t = ready();
     for (let seed = 1; seed < 8; seed++) {
