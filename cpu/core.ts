@@ -20,6 +20,7 @@ import {
 } from './processor.ts';
 import { applyRegisters, captureRegisters, initialRegisters } from './registers.ts';
 import { CpuFault, CpuState, CR0, CR4, EFLAGS, VECTOR } from './state.ts';
+import { setIgnne } from './x87/errors.ts';
 import { type CpuidTable, createCpuid, type FeatureName } from './system/index.ts';
 
 const WASM_PAGE = 65536;
@@ -90,7 +91,8 @@ export class X86Processor implements Processor, Core {
   constructor(options: ProcessorOptions, bus: ProcessorBus) {
     const bytes = REGION.GUEST + options.ramBytes + options.videoBytes + options.romBytes;
     for (const part of [options.ramBytes, options.videoBytes, options.romBytes])
-      if (!Number.isInteger(part) || part < 0 || part % PAGE_SIZE) throw new RangeError(`memory sizes must be multiples of 4096: ${part}`);
+      if (!Number.isInteger(part) || part < 0 || part % PAGE_SIZE)
+        throw new RangeError(`memory sizes must be multiples of 4096: ${part}`);
     const pages = Math.ceil(bytes / WASM_PAGE);
     this.linearMemory = new WebAssembly.Memory({ initial: pages });
     this.state = new CpuState(this.linearMemory);
@@ -119,7 +121,9 @@ export class X86Processor implements Processor, Core {
   #instantiate(stepping: boolean): ProcessorModule {
     const pages = this.linearMemory.buffer.byteLength / WASM_PAGE;
     const module = new WebAssembly.Module(generateProcessor(this.#tables, moduleParts, pages, stepping));
-    const instance = new WebAssembly.Instance(module, { env: { memory: this.linearMemory, ...this.#imports } as WebAssembly.ModuleImports });
+    const instance = new WebAssembly.Instance(module, {
+      env: { memory: this.linearMemory, ...this.#imports } as WebAssembly.ModuleImports,
+    });
     return instance.exports as unknown as ProcessorModule;
   }
 
@@ -127,17 +131,21 @@ export class X86Processor implements Processor, Core {
     const mmu = this.#mmu;
     const { state } = this;
     const user = (): boolean => state.cpl === 3;
-    const guard = <T extends unknown[]>(body: (...args: T) => number | void) => (...args: T): number => {
-      try {
-        return body(...args) ?? 0;
-      } catch (error) {
-        this.#recordFault(error);
-        return 0;
-      }
-    };
+    const guard =
+      <T extends unknown[]>(body: (...args: T) => number | void) =>
+      (...args: T): number => {
+        try {
+          return body(...args) ?? 0;
+        } catch (error) {
+          this.#recordFault(error);
+          return 0;
+        }
+      };
     return {
       read: guard((linear: number, size: number) => mmu.readSlow(linear, size as AccessSize, user())),
-      write: guard((linear: number, size: number, value: number) => mmu.writeSlow(linear, size as AccessSize, value, user())),
+      write: guard((linear: number, size: number, value: number) =>
+        mmu.writeSlow(linear, size as AccessSize, value, user()),
+      ),
       readForWrite: guard((linear: number, size: number) => {
         mmu.probe(linear, size, true, user());
         return mmu.readSlow(linear, size as AccessSize, user());
@@ -220,7 +228,6 @@ export class X86Processor implements Processor, Core {
       }
     } catch (error) {
       if (!(error instanceof CpuFault)) throw error;
-      state.eip = eip;
       this.#deliver(deliverException(this, error));
       return 1;
     }
@@ -363,7 +370,8 @@ export class X86Processor implements Processor, Core {
       if (this.#halted) return StopReason.Halted;
       if (state.get(STATE.BUDGET) <= 0) return StopReason.Budget;
       this.#tagBefore = state.get(STATE.CODE_TAG);
-      if (this.#shadow || this.#trapPending || state.get(STATE.EFLAGS) & (EFLAGS.TF | EFLAGS.RF) || this.#watching()) this.#step();
+      if (this.#shadow || this.#trapPending || state.get(STATE.EFLAGS) & (EFLAGS.TF | EFLAGS.RF) || this.#watching())
+        this.#step();
       else this.#leave(this.#module.run());
     }
   }
@@ -377,7 +385,9 @@ export class X86Processor implements Processor, Core {
     const { state } = this;
     const error = state.get(STATE.FAULT_ERROR);
     state.set(STATE.FAULT, 0);
-    this.#deliver(deliverException(this, new CpuFault(state.get(STATE.FAULT_VECTOR), error === -1 ? undefined : error)));
+    this.#deliver(
+      deliverException(this, new CpuFault(state.get(STATE.FAULT_VECTOR), error === -1 ? undefined : error)),
+    );
   }
 
   /** One instruction, with the trap flag, breakpoints, RF and the interrupt shadow. */
@@ -448,6 +458,9 @@ export class X86Processor implements Processor, Core {
   setInterruptRequest(asserted: boolean): void {
     this.state.set(STATE.INTR, asserted ? 1 : 0);
   }
+  setIgnne(asserted: boolean): void {
+    setIgnne(this.state, asserted);
+  }
   raiseNmi(): void {
     this.#nmiPending = true;
   }
@@ -481,14 +494,21 @@ export class X86Processor implements Processor, Core {
     const { i32 } = this.state;
     const first = address / PAGE_SIZE;
     for (let i = 0; i < count; i++) {
-      i32[(REGION.PHYSICAL_READ >> 2) + first + i] = target.read === undefined ? PHYSICAL_BUS : target.read + i * PAGE_SIZE;
-      i32[(REGION.PHYSICAL_WRITE >> 2) + first + i] = target.write === undefined ? PHYSICAL_BUS : target.write + i * PAGE_SIZE;
+      i32[(REGION.PHYSICAL_READ >> 2) + first + i] =
+        target.read === undefined ? PHYSICAL_BUS : target.read + i * PAGE_SIZE;
+      i32[(REGION.PHYSICAL_WRITE >> 2) + first + i] =
+        target.write === undefined ? PHYSICAL_BUS : target.write + i * PAGE_SIZE;
     }
     this.flushTlb(false);
   }
 
-  #eachPage(table: number, address: number, length: number, visit: (host: number | undefined, offset: number, count: number) => void): void {
-    for (let done = 0; done < length; ) {
+  #eachPage(
+    table: number,
+    address: number,
+    length: number,
+    visit: (host: number | undefined, offset: number, count: number) => void,
+  ): void {
+    for (let done = 0; done < length;) {
       const at = address + done;
       const count = Math.min(length - done, PAGE_SIZE - (at % PAGE_SIZE));
       const page = Math.floor(at / PAGE_SIZE);

@@ -44,13 +44,30 @@ export interface SegmentState {
 
 /** A snapshot of the architectural registers, for events, debuggers and tests. All values unsigned. */
 export interface RegisterState {
-  eax: number; ecx: number; edx: number; ebx: number; esp: number; ebp: number; esi: number; edi: number;
-  eip: number; eflags: number;
-  cs: SegmentState; ds: SegmentState; es: SegmentState; ss: SegmentState; fs: SegmentState; gs: SegmentState;
-  ldtr: SegmentState; tr: SegmentState;
+  eax: number;
+  ecx: number;
+  edx: number;
+  ebx: number;
+  esp: number;
+  ebp: number;
+  esi: number;
+  edi: number;
+  eip: number;
+  eflags: number;
+  cs: SegmentState;
+  ds: SegmentState;
+  es: SegmentState;
+  ss: SegmentState;
+  fs: SegmentState;
+  gs: SegmentState;
+  ldtr: SegmentState;
+  tr: SegmentState;
   gdtr: { base: number; limit: number };
   idtr: { base: number; limit: number };
-  cr0: number; cr2: number; cr3: number; cr4: number;
+  cr0: number;
+  cr2: number;
+  cr3: number;
+  cr4: number;
   dr: number[];
   cpl: number;
 }
@@ -113,6 +130,8 @@ export interface Processor {
 
   /** Level of the INTR pin. */
   setInterruptRequest(asserted: boolean): void;
+  /** Level of the IGNNE# pin: x87 errors pending with CR0.NE = 0 are ignored while asserted. */
+  setIgnne(asserted: boolean): void;
   /** Edge on the NMI pin. */
   raiseNmi(): void;
   /** A20M#: when disabled, bit 20 of every physical address is 0. */

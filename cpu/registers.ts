@@ -136,12 +136,27 @@ export function initialRegisters(core: Core, power: boolean): void {
   if (!power) return;
   state.u8.fill(0, STATE.X87_REGISTERS, STATE.X87_REGISTERS + 128);
   state.set(STATE.X87_CONTROL, 0x40);
-  for (const offset of [STATE.X87_STATUS, STATE.X87_TOP, STATE.X87_IP, STATE.X87_CS, STATE.X87_DP, STATE.X87_DS, STATE.X87_OPCODE])
+  for (const offset of [
+    STATE.X87_STATUS,
+    STATE.X87_TOP,
+    STATE.X87_IP,
+    STATE.X87_CS,
+    STATE.X87_DP,
+    STATE.X87_DS,
+    STATE.X87_OPCODE,
+    STATE.X87_ERROR,
+  ])
     state.set(offset, 0);
   // After RESET# the registers hold +0.0 and the tags say so (SDM table 9-1: tag word 5555h).
   state.set(STATE.X87_IN_USE, 0xff);
   state.set(STATE.MXCSR, 0x1f80);
   state.u8.fill(0, STATE.XMM, STATE.XMM + 128);
-  for (const offset of [STATE.SYSENTER_CS, STATE.SYSENTER_ESP, STATE.SYSENTER_EIP]) state.set(offset, 0);
+  for (const offset of [
+    STATE.SYSENTER_CS,
+    STATE.SYSENTER_ESP,
+    STATE.SYSENTER_EIP,
+    STATE.TSC_OFFSET,
+    STATE.TSC_OFFSET + 4,
+  ])
+    state.set(offset, 0);
 }
-

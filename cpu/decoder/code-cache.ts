@@ -38,7 +38,7 @@ export class CodeCache {
   /** Bytes of linear memory are about to change (or just have): blocks that contain any of them go. May cross pages. */
   written(host: number, length: number): void {
     const end = host + length;
-    for (let at = host; at < end; ) {
+    for (let at = host; at < end;) {
       const pageEnd = (Math.floor(at / PAGE_SIZE) + 1) * PAGE_SIZE;
       const stop = Math.min(end, pageEnd);
       this.#writtenInPage(at, stop);
@@ -58,7 +58,7 @@ export class CodeCache {
     let survivors = 0;
     let chunksLo = 0;
     let chunksHi = 0;
-    for (let block = i32[descriptor >> 2]!; block !== 0; ) {
+    for (let block = i32[descriptor >> 2]!; block !== 0;) {
       const next = i32[(block + BLOCK.NEXT) >> 2]!;
       const start = u16[(block + BLOCK.START) >> 1]!;
       const end = u16[(block + BLOCK.END) >> 1]!;

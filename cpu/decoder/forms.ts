@@ -154,7 +154,8 @@ export function layoutOperands(definition: InstructionDefinition, operandSize: 2
         break;
       case 'C':
       case 'D':
-        regKind = REGISTER.number;
+        // CL, DX and the like are fixed operands.
+        if (size === 'd') regKind = REGISTER.number;
         break;
       case 'V':
       case 'P':

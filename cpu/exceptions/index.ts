@@ -5,6 +5,7 @@ import { GeneralDetectFault } from '../debug/index.ts';
 import type { Core } from '../helpers.ts';
 import type { TripleFaultReport } from '../processor.ts';
 import { CpuFault, EFLAGS, VECTOR } from '../state.ts';
+import { reportExternally } from '../x87/errors.ts';
 import { deliverEvent, type InterruptEvent } from './interrupt.ts';
 
 export { deliverEvent, type InterruptEvent } from './interrupt.ts';
@@ -74,6 +75,8 @@ function deliver(core: Core, event: InterruptEvent, exception: boolean): FaultCh
  * Answers undefined, or the chain of faults when it ended in a triple fault; the processor then is as before the last attempt.
  */
 export function deliverException(core: Core, fault: CpuFault): FaultChain | undefined {
+  // With CR0.NE = 0 an x87 error goes out on FERR# and comes back as an interrupt.
+  if (fault.vector === VECTOR.MF && reportExternally(core)) return undefined;
   return deliver(core, exceptionEvent(core, fault), true);
 }
 

@@ -19,6 +19,7 @@ const PAGES = 1 << 20;
 
 const IN_LIST = 1;
 const GLOBAL = 2;
+const LARGE = 4;
 
 /** Told of every access while breakpoints watch data. */
 export type WatchAccess = (linear: number, size: number, kind: 'read' | 'write') => void;
@@ -42,7 +43,8 @@ export class Mmu implements LinearMemory {
     this.#bus = bus;
     this.paging = new Paging(state, bus);
     this.dirty = new Uint8Array(Math.ceil(state.u8.length / PAGE_SIZE));
-    for (const table of [SUPERVISOR_READ, SUPERVISOR_WRITE, USER_READ, USER_WRITE]) state.i32.fill(TLB_SLOW, table, table + PAGES);
+    for (const table of [SUPERVISOR_READ, SUPERVISOR_WRITE, USER_READ, USER_WRITE])
+      state.i32.fill(TLB_SLOW, table, table + PAGES);
     state.i32.fill(PHYSICAL_BUS, MAP_READ, MAP_READ + PAGES);
     state.i32.fill(PHYSICAL_BUS, MAP_WRITE, MAP_WRITE + PAGES);
   }
@@ -53,7 +55,8 @@ export class Mmu implements LinearMemory {
 
   // Translation tables
 
-  #remember(page: number, global: boolean): void {
+  #remember(page: number): void {
+    const { global, large } = this.paging.found;
     const mark = this.#marks[page]!;
     if (!(mark & IN_LIST)) {
       if (this.#filledCount === this.#filled.length) {
@@ -63,7 +66,7 @@ export class Mmu implements LinearMemory {
       }
       this.#filled[this.#filledCount++] = page;
     }
-    this.#marks[page] = IN_LIST | (global ? GLOBAL : 0);
+    this.#marks[page] = IN_LIST | (global ? GLOBAL : 0) | (large ? LARGE : 0);
   }
 
   #forget(page: number): void {
@@ -88,14 +91,21 @@ export class Mmu implements LinearMemory {
     this.#filledCount = kept;
   }
 
-  /** INVLPG. True if code may have been decoded through the entry. */
+  /** INVLPG: the entry, or all those of the 4 MiB page around it. True if code may have been decoded through one of them. */
   invalidate(linear: number): boolean {
     const page = linear >>> 12;
+    if (!(this.#marks[page]! & LARGE)) return this.#invalidatePage(page);
+    let code = false;
+    const first = page & ~0x3ff;
+    for (let n = first; n < first + 0x400; n++) code = this.#invalidatePage(n) || code;
+    return code;
+  }
+
+  #invalidatePage(page: number): boolean {
     const entry = this.#state.i32[SUPERVISOR_READ + page]!;
     if (entry === TLB_SLOW) return false;
-    const host = ((linear & 0xfffff000) + entry) >>> 0;
     this.#forget(page);
-    return this.#code!.hasCode(host);
+    return this.#code!.hasCode(((page << 12) + entry) >>> 0);
   }
 
   /** No entry may allow writing to this page of linear memory any more. */
@@ -109,7 +119,8 @@ export class Mmu implements LinearMemory {
         i32[USER_WRITE + page] = TLB_SLOW;
       } else {
         const user = i32[USER_WRITE + page]!;
-        if (user !== TLB_SLOW && (((page << 12) + user) & 0xfffff000) >>> 0 === hostPage) i32[USER_WRITE + page] = TLB_SLOW;
+        if (user !== TLB_SLOW && (((page << 12) + user) & 0xfffff000) >>> 0 === hostPage)
+          i32[USER_WRITE + page] = TLB_SLOW;
       }
     }
   }
@@ -127,7 +138,8 @@ export class Mmu implements LinearMemory {
     const { i32 } = this.#state;
     for (let i = 0; i < this.#filledCount; i++) {
       const page = this.#filled[i]!;
-      const entry = i32[SUPERVISOR_WRITE + page]! !== TLB_SLOW ? i32[SUPERVISOR_WRITE + page]! : i32[USER_WRITE + page]!;
+      const entry =
+        i32[SUPERVISOR_WRITE + page]! !== TLB_SLOW ? i32[SUPERVISOR_WRITE + page]! : i32[USER_WRITE + page]!;
       if (entry === TLB_SLOW) continue;
       const host = (((page << 12) + entry) >>> 12) - first;
       if (host >= 0 && host < pages) {
@@ -141,12 +153,12 @@ export class Mmu implements LinearMemory {
   /** Enters the translation just found by `paging.walk`. */
   #fill(linear: number): void {
     const { i32 } = this.#state;
-    const { page, user, writable, dirty, global } = this.paging.found;
+    const { page, user, writable, dirty } = this.paging.found;
     const n = linear >>> 12;
     const base = linear & 0xfffff000;
     const readHost = i32[MAP_READ + (page >>> 12)]!;
     const writeHost = i32[MAP_WRITE + (page >>> 12)]!;
-    this.#remember(n, global);
+    this.#remember(n);
     const readEntry = readHost === PHYSICAL_BUS ? TLB_SLOW : readHost - base;
     i32[SUPERVISOR_READ + n] = readEntry;
     i32[USER_READ + n] = user ? readEntry : TLB_SLOW;
@@ -197,7 +209,11 @@ export class Mmu implements LinearMemory {
     const state = this.#state;
     const map = state.i32[MAP_WRITE + (physical >>> 12)]!;
     if (map === PHYSICAL_BUS) {
-      this.#bus.writeMemory(physical >>> 0, size, size === 4 ? value >>> 0 : size === 2 ? value & 0xffff : value & 0xff);
+      this.#bus.writeMemory(
+        physical >>> 0,
+        size,
+        size === 4 ? value >>> 0 : size === 2 ? value & 0xffff : value & 0xff,
+      );
       return;
     }
     const host = (map >>> 0) + (physical & 0xfff);
@@ -245,6 +261,8 @@ export class Mmu implements LinearMemory {
   probe(linear: number, size: number, write: boolean, user: boolean): void {
     linear >>>= 0;
     if (user && size <= 8) this.#checkAlignment(linear, size);
+    const table = write ? (user ? USER_WRITE : SUPERVISOR_WRITE) : user ? USER_READ : SUPERVISOR_READ;
+    if (this.#fast(table, linear, size)) return;
     this.#translate(linear, write, user);
     if ((linear & 0xfff) + size > PAGE_SIZE) this.#translate(((linear & 0xfffff000) + PAGE_SIZE) >>> 0, write, user);
   }
@@ -323,7 +341,8 @@ export class Mmu implements LinearMemory {
    * by the present privilege, else 0. For string instructions.
    */
   hostOf(linear: number, write: boolean): number {
-    const entry = this.#state.i32[(this.#state.i32[(write ? STATE.TLB_WRITE : STATE.TLB_READ) >> 2]! >> 2) + (linear >>> 12)]!;
+    const entry =
+      this.#state.i32[(this.#state.i32[(write ? STATE.TLB_WRITE : STATE.TLB_READ) >> 2]! >> 2) + (linear >>> 12)]!;
     return entry === TLB_SLOW ? 0 : (linear + entry) >>> 0;
   }
 }

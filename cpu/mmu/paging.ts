@@ -27,6 +27,8 @@ export interface Translation {
   writable: boolean;
   dirty: boolean;
   global: boolean;
+  /** Part of a 4 MiB page: INVLPG drops all of it. */
+  large: boolean;
 }
 
 export class Paging {
@@ -35,7 +37,7 @@ export class Paging {
   /** AND mask of physical addresses: bit 20 is 0 while A20 is disabled. */
   a20Mask = 0xffffffff | 0;
   /** Result of the last successful walk. */
-  readonly found: Translation = { page: 0, user: true, writable: true, dirty: true, global: false };
+  readonly found: Translation = { page: 0, user: true, writable: true, dirty: true, global: false, large: false };
   /** Error code of the last failed walk. */
   errorCode = 0;
 
@@ -71,7 +73,7 @@ export class Paging {
       // CR0.PG is bit 31.
       found.page = (linear & 0xfffff000 & this.a20Mask) >>> 0;
       found.user = found.writable = found.dirty = true;
-      found.global = false;
+      found.global = found.large = false;
       return true;
     }
     const access = (write ? PF.WRITE : 0) | (user ? PF.USER : 0);
@@ -95,6 +97,7 @@ export class Paging {
       if (marked !== directory) this.#writeEntry(directoryAt, marked);
       found.page = (((directory & 0xffc00000) | (linear & 0x003ff000)) & this.a20Mask) >>> 0;
       this.#describe(directory, marked, cr4);
+      found.large = true;
       return true;
     }
     const tableAt = (directory & 0xfffff000) | (((linear >>> 12) & 0x3ff) << 2);
@@ -113,6 +116,7 @@ export class Paging {
     if (marked !== entry) this.#writeEntry(tableAt, marked);
     found.page = (entry & 0xfffff000 & this.a20Mask) >>> 0;
     this.#describe(combined, marked, cr4);
+    found.large = false;
     return true;
   }
 
@@ -135,7 +139,8 @@ export class Paging {
     if (state.cr0 >= 0) return (linear & this.a20Mask) >>> 0;
     const directory = this.#readEntry((state.get(STATE.CR3) & 0xfffff000) | ((linear >>> 22) << 2));
     if (!(directory & PRESENT)) return undefined;
-    if (directory & LARGE && state.cr4 & CR4.PSE) return (((directory & 0xffc00000) | (linear & 0x003fffff)) & this.a20Mask) >>> 0;
+    if (directory & LARGE && state.cr4 & CR4.PSE)
+      return (((directory & 0xffc00000) | (linear & 0x003fffff)) & this.a20Mask) >>> 0;
     const entry = this.#readEntry((directory & 0xfffff000) | (((linear >>> 12) & 0x3ff) << 2));
     if (!(entry & PRESENT)) return undefined;
     return (((entry & 0xfffff000) | (linear & 0xfff)) & this.a20Mask) >>> 0;

@@ -16,7 +16,11 @@ export interface RunMemory extends LinearMemory {
 }
 
 function readElement(core: Core, linear: number, width: 1 | 2 | 4): number {
-  return width === 1 ? core.memory.read8(linear) : width === 2 ? core.memory.read16(linear) : core.memory.read32(linear);
+  return width === 1
+    ? core.memory.read8(linear)
+    : width === 2
+      ? core.memory.read16(linear)
+      : core.memory.read32(linear);
 }
 function writeElement(core: Core, linear: number, width: 1 | 2 | 4, value: number): void {
   if (width === 1) core.memory.write8(linear, value);
@@ -191,7 +195,8 @@ function compareFlags(state: CpuState, a: number, b: number, width: 1 | 2 | 4): 
 }
 
 /** REPE goes on while equal, REPNE while not. */
-const continues = (core: Core, op: DecodedOperands) => (): boolean => (core.state.get(STATE.FLAG_RESULT) === 0) === (op.rep === 0xf3);
+const continues = (core: Core, op: DecodedOperands) => (): boolean =>
+  (core.state.get(STATE.FLAG_RESULT) === 0) === (op.rep === 0xf3);
 
 const cmps: Helper = (core, op) => {
   const p = new Pointers(core, op);

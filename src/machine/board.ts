@@ -171,8 +171,7 @@ export class Board {
       onA20: (enabled) => this.#setA20('fast', enabled),
       onReset: () => signals.onReset(ResetCause.Soft),
       coprocessorIrq: irq(13),
-      // The processor's own FERR# handling follows the interrupt; it has no IGNNE# pin to drive.
-      onIgnne: () => {},
+      onIgnne: (asserted) => this.processor.setIgnne(asserted),
       onShutdown: () => signals.onPowerOff(),
     });
     this.inputs = new Inputs(host, {

@@ -77,6 +77,7 @@ export class FakeProcessor implements Processor {
     this.interruptRequest = asserted;
   }
 
+  setIgnne(): void {}
   raiseNmi(): void {
     this.nmis++;
   }
