@@ -8,6 +8,7 @@ import type {
   ParallelConfiguration,
   SerialConfiguration,
 } from '../machine/configuration.ts';
+import { strokeFor } from '../machine/us-layout.ts';
 import { parseEscape } from './escape.ts';
 
 /** Sizes like `64`, `64M`, `512MiB`, `1G`: MiB without a unit. */
@@ -203,4 +204,49 @@ export function pattern(text: string): string | RegExp {
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Names of keys as people say them. Letters, digits and function keys follow a rule; `KeyboardEvent.code` names pass. */
+const KEY_NAMES: Readonly<Record<string, string>> = {
+  ctrl: 'ControlLeft',
+  control: 'ControlLeft',
+  alt: 'AltLeft',
+  altgr: 'AltRight',
+  shift: 'ShiftLeft',
+  win: 'MetaLeft',
+  enter: 'Enter',
+  return: 'Enter',
+  esc: 'Escape',
+  escape: 'Escape',
+  tab: 'Tab',
+  space: 'Space',
+  backspace: 'Backspace',
+  del: 'Delete',
+  delete: 'Delete',
+  ins: 'Insert',
+  insert: 'Insert',
+  home: 'Home',
+  end: 'End',
+  pgup: 'PageUp',
+  pgdn: 'PageDown',
+  up: 'ArrowUp',
+  down: 'ArrowDown',
+  left: 'ArrowLeft',
+  right: 'ArrowRight',
+  menu: 'ContextMenu',
+  pause: 'Pause',
+};
+
+/** Keys pressed together: `ctrl-alt-delete`, `f8`, `ctrl-b`, `NumpadAdd`. */
+export function keyChord(text: string): string[] {
+  return text.split('-').map((word) => {
+    const lower = word.toLowerCase();
+    const named = KEY_NAMES[lower];
+    if (named) return named;
+    if (/^f([1-9]|1[0-2])$/.test(lower)) return lower.toUpperCase();
+    const stroke = lower.length === 1 ? strokeFor(lower) : undefined;
+    if (stroke && !stroke.shift) return stroke.code;
+    if (/^[A-Z][A-Za-z]+[0-9]?$/.test(word)) return word;
+    throw new InvalidArgumentError(`'${word}' is not a key; use names such as enter, f8, ctrl-b, ctrl-alt-delete.`);
+  });
 }

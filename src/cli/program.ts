@@ -247,6 +247,11 @@ function addRunOptions(command: Command, steps: Step[]): void {
       ),
     )
     .addOption(
+      new Option('--press <keys>', 'press keys together: enter, f8, ctrl-alt-delete').argParser(
+        step((text) => ({ kind: 'press', codes: values.keyChord(text) })),
+      ),
+    )
+    .addOption(
       new Option('--send <text>', 'send to COM1; \\n is Enter').argParser(
         step((text) => ({ kind: 'send', text: values.unescape(text) })),
       ),

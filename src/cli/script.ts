@@ -7,6 +7,8 @@ export type Step =
   /** Waits until the screen or the first serial port shows the text. */
   | { readonly kind: 'expect'; readonly pattern: string | RegExp }
   | { readonly kind: 'type'; readonly text: string }
+  /** Keys pressed together. */
+  | { readonly kind: 'press'; readonly codes: readonly string[] }
   /** Sends text to the first serial port. */
   | { readonly kind: 'send'; readonly text: string }
   | { readonly kind: 'wait'; readonly seconds: number }
@@ -29,6 +31,8 @@ async function runStep(vm: VirtualMachine, step: Step, { timeout, signal }: Scri
       return expectText(vm, step.pattern, timeout * 1000, signal);
     case 'type':
       return vm.keyboard.type(step.text);
+    case 'press':
+      return vm.keyboard.press(...step.codes);
     case 'send':
       return vm.serial[0]?.write(step.text.replaceAll('\n', '\r'));
     case 'wait':

@@ -66,6 +66,21 @@ describe('option values', () => {
     expect(() => values.clockStart('tomorrow')).toThrow(InvalidArgumentError);
   });
 
+  it.each([
+    ['enter', ['Enter']],
+    ['F8', ['F8']],
+    ['ctrl-alt-Delete', ['ControlLeft', 'AltLeft', 'Delete']],
+    ['ctrl-b', ['ControlLeft', 'KeyB']],
+    ['NumpadAdd', ['NumpadAdd']],
+    ['alt-Numpad1', ['AltLeft', 'Numpad1']],
+  ])('keys %s', (text, codes) => {
+    expect(values.keyChord(text)).toEqual(codes);
+  });
+
+  it.each(['', 'f13', 'ctrl-', 'any key'])('refuses the keys %j', (text) => {
+    expect(() => values.keyChord(text)).toThrow(InvalidArgumentError);
+  });
+
   it('text to type and to expect', () => {
     expect(values.unescape('dir\\n\\\\n\\x')).toBe('dir\n\\n\\x');
     expect(values.pattern('C:\\\\>')).toBe('C:\\>');
