@@ -159,8 +159,13 @@ export class Counter {
     this.latchedStatus ??= (this.out ? 0x80 : 0) | (this.nullCount ? 0x40 : 0) | this.control;
   }
 
+  /**
+   * Count as read now. A load that waits for the next clock counts as done: on the real bus an access takes longer than
+   * a clock, so software (the fast calibration of Linux among it) has never seen the state in between.
+   */
   #value(): number {
-    const value = this.element % this.#modulus;
+    const element = this.loadPending ? this.#loaded : this.element;
+    const value = element % this.#modulus;
     return this.control & 1 ? toBcd(value) : value;
   }
 
@@ -178,14 +183,19 @@ export class Counter {
     return high ? value >> 8 : value & 0xff;
   }
 
-  #load(): void {
+  /** What a load puts into CE: mode 3 counts by two from the even number below an odd count. */
+  get #loaded(): number {
     const count = this.#reload;
+    return this.mode === 3 ? count & ~1 : count;
+  }
+
+  #load(): void {
+    this.element = this.#loaded;
+    this.odd = this.mode === 3 && (this.#reload & 1) === 1;
     this.loadPending = false;
     this.nullCount = false;
     this.counting = true;
     this.armed = true;
-    this.odd = this.mode === 3 && (count & 1) === 1;
-    this.element = this.odd ? count - 1 : count;
     if (this.mode === 1) this.#setOut(false);
     else if (this.mode !== 0) this.#setOut(true);
   }
