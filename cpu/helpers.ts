@@ -40,6 +40,9 @@ export interface Core {
   /** EIP of the byte after the present instruction (the instruction's own EIP is `state.eip`). */
   nextEip: number;
 
+  /** Physical memory as mapped; what the bus answers for reads as ones. */
+  readPhysical(address: number, into: Uint8Array): void;
+
   /** Translation tables: all entries, all but global ones, or those of one page; the jump cache follows. */
   flushTlb(keepGlobal: boolean): void;
   invalidatePage(linear: number): void;

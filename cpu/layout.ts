@@ -104,6 +104,8 @@ export const STATE = {
   MXCSR: 0x2a8,
   /** XMM0-XMM7, 16 bytes each, 16-byte aligned. MMX registers live in the mantissas of X87_REGISTERS. */
   XMM: 0x300,
+  /** PAE: the four page-directory-pointer entries, loaded with CR3; low halves, 4 bytes each (the high halves are reserved). */
+  PDPTE: 0x1f0,
   /** Scratch space for helper functions of generated code. */
   SCRATCH: 0x400,
   /** Mask of the stack pointer: 0xffff or 0xffffffff by SS.B. */

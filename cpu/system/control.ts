@@ -3,14 +3,13 @@ import { readDebugRegister, writeDebugRegister } from '../debug/index.ts';
 import type { Core, Helper } from '../helpers.ts';
 import { GPR, SEGMENT, STATE } from '../layout.ts';
 import { writeSegment } from '../segmentation/segment.ts';
+import { loadPointerTable, writeCr3 } from '../mmu/pointer-table.ts';
 import { CpuFault, CR0, CR4, EFLAGS, VECTOR } from '../state.ts';
 import { storeWord } from './descriptor-tables.ts';
 import { requireRing0, resume } from './resume.ts';
 
 const CR0_WRITABLE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG;
 const CR0_LMSW = CR0.PE | CR0.MP | CR0.EM | CR0.TS;
-/** Page-directory base and the two cache bits. */
-const CR3_WRITABLE = 0xfffff018;
 /** Changes of these bits empty the TLB. */
 const CR0_TRANSLATION = CR0.PG | CR0.WP | CR0.PE;
 const CR4_TRANSLATION = CR4.PSE | CR4.PAE | CR4.PGE;
@@ -21,6 +20,8 @@ function writeCr0(core: Core, value: number): void {
   const next = (value & CR0_WRITABLE) | CR0.ET;
   if ((next & CR0.PG && !(next & CR0.PE)) || (next & CR0.NW && !(next & CR0.CD))) throw new CpuFault(VECTOR.GP, 0);
   const changed = next ^ state.cr0;
+  if (changed & (CR0.PG | CR0.CD | CR0.NW) && next & CR0.PG && state.cr4 & CR4.PAE)
+    loadPointerTable(core, state.get(STATE.CR3));
   state.set(STATE.CR0, next);
   if (changed & CR0_TRANSLATION) core.flushTlb(false);
   core.modeChanged();
@@ -30,6 +31,7 @@ function writeCr4(core: Core, value: number): void {
   const { state } = core;
   if (value & ~core.cpuid.cr4Mask) throw new CpuFault(VECTOR.GP, 0);
   const changed = value ^ state.cr4;
+  if (value & CR4.PAE && changed & CR4_TRANSLATION && state.cr0 & CR0.PG) loadPointerTable(core, state.get(STATE.CR3));
   state.set(STATE.CR4, value);
   if (changed & CR4_TRANSLATION) core.flushTlb(false);
   core.modeChanged();
@@ -58,8 +60,7 @@ const movToCr: Helper = (core, op) => {
       state.set(STATE.CR2, value);
       break;
     case 3:
-      state.set(STATE.CR3, value & CR3_WRITABLE);
-      core.flushTlb(true);
+      writeCr3(core, value);
       break;
     default:
       writeCr4(core, value);

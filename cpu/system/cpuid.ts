@@ -13,7 +13,7 @@ const FEATURE_BITS = {
 export type FeatureName = keyof typeof FEATURE_BITS;
 
 const DEFAULT_FEATURES: readonly FeatureName[] = [
-  'fpu', 'vme', 'de', 'pse', 'tsc', 'msr', 'cx8', 'sep', 'pge', 'cmov', 'mmx', 'fxsr', 'sse', 'sse2',
+  'fpu', 'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'sep', 'pge', 'cmov', 'mmx', 'fxsr', 'sse', 'sse2',
 ]; // prettier-ignore
 
 /** CR4 bits and the feature each needs. PCE belongs to the family. */
@@ -23,6 +23,7 @@ const CR4_FEATURES: readonly (readonly [number, FeatureName])[] = [
   [CR4.TSD, 'tsc'],
   [CR4.DE, 'de'],
   [CR4.PSE, 'pse'],
+  [CR4.PAE, 'pae'],
   [CR4.PGE, 'pge'],
   [CR4.OSFXSR, 'fxsr'],
   [CR4.OSXMMEXCPT, 'sse'],

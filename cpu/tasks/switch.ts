@@ -5,6 +5,7 @@
 import { clearLocalBreakpoints, DR6, mergeDr6 } from '../debug/index.ts';
 import type { Core } from '../helpers.ts';
 import { SEGMENT, STATE } from '../layout.ts';
+import { writeCr3 } from '../mmu/pointer-table.ts';
 import { CpuFault, CR0, EFLAGS, VECTOR } from '../state.ts';
 import {
   type Descriptor,
@@ -192,10 +193,7 @@ export function switchTask(
   state.set(STATE.TR_LIMIT, tss.limit);
   state.set(STATE.TR_ATTRIBUTES, tss.attributes | BUSY);
   state.set(STATE.CR0, state.cr0 | CR0.TS);
-  if (task.cr3 !== undefined && state.cr0 & CR0.PG) {
-    state.set(STATE.CR3, task.cr3 & 0xfffff018);
-    core.flushTlb(true);
-  }
+  if (task.cr3 !== undefined && state.cr0 & CR0.PG) writeCr3(core, task.cr3);
   clearLocalBreakpoints(core);
   state.eip = task.eip;
   state.eflags = (task.eflags & LOADABLE_FLAGS) | (nested ? EFLAGS.NT : 0);

@@ -84,6 +84,9 @@ export class FakeCore implements Core {
   readonly cpuid: ReturnType<typeof createCpuid>;
   nextEip = 0;
   executed = 0;
+  readPhysical(address: number, into: Uint8Array): void {
+    into.forEach((_, i) => (into[i] = this.memory.readSystem8(address + i)));
+  }
   /** What was asked of the processor, in order. */
   readonly events: string[] = [];
   readonly ports: { port: number; size: number; value?: number }[] = [];
