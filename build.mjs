@@ -14,6 +14,8 @@ const STAMP = at('dist', '.built');
 // Bundle name -> source. Threads get files of their own because they are started by address.
 const ENTRIES = {
   index: 'src/index.ts',
+  vhd: 'vhd/index.ts',
+  cpu: 'cpu/index.ts',
   cli: 'src/cli/main.ts',
   'machine-worker': 'src/machine/node-worker.ts',
 };
