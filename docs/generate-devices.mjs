@@ -13,7 +13,7 @@ function header(text) {
   const flat = lines
     .join('\n')
     .trim()
-    .replace(/\n(?!\n)(?=(?:Data sheets?|Sources?|Models|Does not model):)/g, '\n\n')
+    .replace(/\n(?!\n)(?=(?:Data sheets?|Sources?|Standards?|Models|Does not model):)/g, '\n\n')
     .split(/\n\s*\n/)
     .map((paragraph) => paragraph.replace(/\s+/g, ' ').trim());
   return flat.some((paragraph) => /Models?:/.test(paragraph)) ? flat : undefined;
@@ -32,7 +32,7 @@ for (const file of files) {
   const items = paragraphs.flatMap((paragraph) => paragraph.split(/ (?=(?:Models|Does not model):)/));
   const body = items
     .slice(1)
-    .map((item) => item.replace(/^(Data sheets?|Sources?|Models|Does not model):/, '**$1:**'))
+    .map((item) => item.replace(/^(Data sheets?|Sources?|Standards?|Models|Does not model):/, '**$1:**'))
     .map((item) => `- ${item.replaceAll('<', '&lt;')}`)
     .join('\n');
   sections.push(`## ${items[0].replace(/\.$/, '')}\n\n\`devices/${file}\`\n\n${body}\n`);

@@ -40,7 +40,9 @@ describe('files', () => {
     const parts = sourceFiles('devices').filter(({ path }) => /^devices\/[^/]+\//.test(path));
     const described = parts.filter(({ text }) => {
       const header = /^\/\*\*[\s\S]*?\*\//.exec(text)?.[0] ?? '';
-      return /(?:Data sheets?|Sources?):/.test(header) && /Models:/.test(header) && /Does not model:/.test(header);
+      return (
+        /(?:Data sheets?|Sources?|Standards?):/.test(header) && /Models:/.test(header) && /Does not model:/.test(header)
+      );
     });
     const folders = (files: typeof parts): string[] =>
       [...new Set(files.map(({ path }) => path.split('/')[1]!))].sort();
