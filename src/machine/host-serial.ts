@@ -1,7 +1,6 @@
 /** `SerialPort` on the host's side. */
 import type { SerialPort, WaitOptions } from './api.ts';
 import { disposable } from './event-hub.ts';
-import { nextTurn } from './turns.ts';
 import { waitForText } from './text-wait.ts';
 
 export interface SerialBackend {
@@ -70,21 +69,25 @@ export class HostSerial implements SerialPort {
     const queue: Uint8Array[] = [];
     let wake: (() => void) | undefined;
     let ended = false;
-    using _data = this.onData((bytes) => {
+    const data = this.onData((bytes) => {
       if (queue.length >= QUEUE_LIMIT) queue.shift();
       queue.push(bytes);
       wake?.();
     });
-    using _end = this.#backend.onEnd(() => {
+    const end = this.#backend.onEnd(() => {
       ended = true;
       wake?.();
     });
-    for (;;) {
-      const bytes = queue.shift();
-      if (bytes) yield bytes;
-      else if (ended) return;
-      else await new Promise<void>((resolve) => (wake = resolve));
-      await nextTurn();
+    try {
+      for (;;) {
+        const bytes = queue.shift();
+        if (bytes) yield bytes;
+        else if (ended) return;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      data[Symbol.dispose]();
+      end[Symbol.dispose]();
     }
   }
 

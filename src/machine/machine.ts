@@ -49,6 +49,8 @@ export type Emit = <T extends MachineEventType>(
 const SLICE_MS = 8;
 /** Host milliseconds that one run of the processor should take, and the instructions that may be asked of it. */
 const RUN_MS = 2;
+/** Virtual time that one run may take: a wrong idea of the cost of an instruction is noticed before it does harm. */
+const RUN_VIRTUAL_NS = 4e6;
 const MIN_BUDGET = 2_000;
 const MAX_BUDGET = 4_000_000;
 /** Shorter sleeps are not worth a timer. */
@@ -78,6 +80,8 @@ export class Machine {
   #pendingReset: Cause | undefined;
   #pendingEnd: MachineEnd | undefined;
   #budget = MIN_BUDGET;
+  /** Lamps as last told. */
+  #leds = '';
   /** The run loop is active; at most one is. */
   #looping = false;
 
@@ -107,6 +111,7 @@ export class Machine {
     this.#require('start', 'TurnedOff');
     const { configuration, screenListener } = this;
     const services = this.#services;
+    this.#leds = JSON.stringify({ scroll: false, num: false, caps: false });
     const firmware = services.loadFirmware(configuration.firmware);
     const media = openDriveMedia(configuration, services.opener);
     try {
@@ -261,6 +266,8 @@ export class Machine {
     this.#watchIntervalMs = intervalMs;
     this.#watchPixels = pixels;
     this.#powered?.screen.watch(intervalMs, pixels);
+    // A machine that stands still would not come round to it.
+    if (this.#state === 'Paused') this.#powered?.screen.ranUntil(this.#services.hostTime());
     this.wake();
   }
 
@@ -308,7 +315,12 @@ export class Machine {
       onSerialOutput: (port, byte) => outputs.serial(port, byte),
       onParallelOutput: (byte) => outputs.parallel(byte),
       onDebugOutput: (byte) => outputs.debug(byte),
-      onLeds: (leds) => this.#tell('vm.keyboard.leds', leds),
+      onLeds: (leds) => {
+        const shown = JSON.stringify(leds);
+        if (shown === this.#leds) return;
+        this.#leds = shown;
+        this.#tell('vm.keyboard.leds', leds);
+      },
       onTray: (device, open) => this.#tell('drive.media', { device, inserted: !open }, 'guest'),
       onDiskError: (error) => this.#tell('disk.error', error, 'disk'),
       onLog: (message) => this.#tell('vm.log', message),
@@ -353,7 +365,6 @@ export class Machine {
     const { board, scheduler, pacer, screen, outputs } = powered;
     const { processor } = board;
     const start = this.#services.hostTime();
-    const executed = processor.executed;
     let now = start;
     let sleep = 0;
     while (this.#state === 'Running') {
@@ -363,8 +374,10 @@ export class Machine {
         continue;
       }
       const before = processor.executed;
-      const reason = processor.run(Math.min(scheduler.headroom(), this.#budget));
+      const ahead = Math.ceil(RUN_VIRTUAL_NS / scheduler.nsPerInstruction);
+      const reason = processor.run(Math.min(scheduler.headroom(), this.#budget, ahead));
       const after = this.#services.hostTime();
+      pacer.ran(processor.executed - before, after - now);
       if (reason === StopReason.Budget) this.#adapt(processor.executed - before, after - now);
       else if (reason === StopReason.Shutdown) this.#tripleFault(board);
       now = after;
@@ -373,7 +386,6 @@ export class Machine {
     }
     powered.busyMs += now - start;
     if (this.#powered !== powered) return 0;
-    pacer.ran(processor.executed - executed, now - start);
     outputs.flush();
     screen.ranUntil(now);
     return Math.max(sleep, pacer.hold());

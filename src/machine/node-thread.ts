@@ -36,6 +36,7 @@ function startWorker(file: string): MachineThread {
   worker.on('error', (error: Error) => die(`the machine's thread failed: ${error.stack ?? error.message}`));
   worker.on('exit', (code) => die(`the machine's thread ended with code ${code}`));
   return {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
     send: (request) => worker.postMessage(request),
     receive: (listener) => void worker.on('message', (message: Message) => listener(message)),
     onDeath: (listener) => (death = listener),

@@ -1,5 +1,5 @@
 /**
- * How virtual time follows host time. A pacer is asked once per slice for the rate of the next one, and when the
+ * How virtual time follows host time. A pacer sets the rate after each run of the processor, and when the
  * processor halts how long to sleep.
  *
  * - real: virtual time tracks host time. While the guest computes, the time per instruction is what instructions have
@@ -20,7 +20,7 @@ export const DEFAULT_INSTRUCTIONS_PER_SECOND = 100_000_000;
 export interface Pacer {
   /** Called when the machine starts to run or resumes: the time that passed until now is not made up. */
   start(): void;
-  /** Called after each slice with the instructions it executed and the host milliseconds it took. */
+  /** Called after each run of the processor with the instructions it executed and the host milliseconds it took. */
   ran(instructions: number, milliseconds: number): void;
   /**
    * Milliseconds to sleep before the next slice while the processor can run; 0 for at once.
@@ -45,9 +45,10 @@ const MAX_CORRECTION = 4;
 /** Bounds of the rate: 4 GHz to 1 MHz worth of instructions. */
 const MIN_NS = 0.25;
 const MAX_NS = 1000;
-/** Weight of the newest slice in the measured cost of an instruction. */
-const SMOOTHING = 0.2;
-/** Slices of fewer instructions measure their surroundings rather than instructions. */
+/** Weight of the newest run in the measured cost of an instruction, and how far it may lie from what was measured. */
+const SMOOTHING = 0.1;
+const OUTLIER = 4;
+/** Runs of fewer instructions measure their surroundings rather than instructions. */
 const MIN_SAMPLE = 1000;
 /** The longest sleep; also what a machine without any alarm sleeps. */
 const MAX_SLEEP_MS = 1000;
@@ -83,7 +84,9 @@ class RealPacer implements Pacer {
   ran(instructions: number, milliseconds: number): void {
     if (instructions >= MIN_SAMPLE) {
       const sample = (milliseconds * NS_PER_MS) / instructions;
-      this.#cost += SMOOTHING * (Math.min(Math.max(sample, MIN_NS), MAX_NS) - this.#cost);
+      const low = Math.max(MIN_NS, this.#cost / OUTLIER);
+      const high = Math.min(MAX_NS, this.#cost * OUTLIER);
+      this.#cost += SMOOTHING * (Math.min(Math.max(sample, low), high) - this.#cost);
     }
     const lag = (this.#target() - this.#scheduler.now()) / NS_PER_MS;
     const correction = Math.min(Math.max(1 + lag / HORIZON_MS, MIN_CORRECTION), MAX_CORRECTION);

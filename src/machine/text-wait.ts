@@ -30,14 +30,14 @@ export function waitForText(source: TextSource, wanted: string | RegExp, options
   const shown = typeof wanted === 'string' ? JSON.stringify(wanted) : String(wanted);
   return new Promise((resolve, reject) => {
     let settled = false;
-    let subscription: Disposable | undefined;
+    const subscriptions: Disposable[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const finish = (act: () => void): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
       signal?.removeEventListener('abort', aborted);
-      subscription?.[Symbol.dispose]();
+      for (const subscription of subscriptions) subscription[Symbol.dispose]();
       act();
     };
     const fail = (code: ErrorCode, why: string): void =>
@@ -57,12 +57,13 @@ export function waitForText(source: TextSource, wanted: string | RegExp, options
     signal?.addEventListener('abort', aborted);
     if (timeoutMs <= MAX_TIMER_MS)
       timer = setTimeout(() => fail(ErrorCode.Timeout, `waited ${timeoutMs} ms in vain for`), timeoutMs);
-    subscription = source.subscribe(check, () => {
+    const subscription = source.subscribe(check, () => {
       check();
       fail(ErrorCode.Aborted, 'the machine ended before there was');
     });
+    subscriptions.push(subscription);
     check();
-    // Settled while subscribing: the subscription did not exist yet.
+    // Settled while subscribing: `finish` did not know the subscription yet.
     if (settled) subscription[Symbol.dispose]();
   });
 }
