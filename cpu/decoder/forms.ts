@@ -160,12 +160,15 @@ export function layoutOperands(definition: InstructionDefinition, operandSize: 2
       case 'V':
       case 'P':
         regKind = REGISTER.media;
+        // Their size does not depend on the operand size: one handler serves both.
+        width ??= 4;
         break;
       case 'W':
       case 'Q':
       case 'U':
       case 'N':
         rmKind = REGISTER.media;
+        width ??= 4;
         if (kind === 'U' || kind === 'N') registerOnly = true;
         memoryBytes = MEDIA_BYTES[size] ?? (kind === 'Q' ? 8 : 16);
         break;

@@ -10,6 +10,16 @@ import { i32x4, i64x2 } from './simd.ts';
 export type Context = InstructionContext;
 export type Emit = (c: InstructionContext) => void;
 
+/** One emitter for each argument, so that instructions with the same meaning share their handler. */
+export function shared<K, R>(make: (key: K) => R): (key: K) => R {
+  const made = new Map<K, R>();
+  return (key) => {
+    let result = made.get(key);
+    if (result === undefined) made.set(key, (result = make(key)));
+    return result;
+  };
+}
+
 function trap(c: Context, word: number): void {
   const vector = c.f.let(i32.load(0, word));
   c.raiseIf(vector, vector);

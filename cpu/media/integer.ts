@@ -1,7 +1,7 @@
 /** MMX and SSE2 integer instructions: the operations of packed.ts with their operands. Intel SDM volume 2. */
 import { i32, type Local, v128 } from '../emitter/index.ts';
 import { STATE } from '../layout.ts';
-import { type Context, type Emit, enterMmx, enterSse, mmxSource, startMmx, xmmSource } from './access.ts';
+import { type Context, type Emit, enterMmx, enterSse, mmxSource, shared, startMmx, xmmSource } from './access.ts';
 import { align, type Packed, type PackedImmediate, type Shift, shiftBytes, shiftLanes } from './packed.ts';
 import { i64, i64x2, i8x16, low64, qwords } from './simd.ts';
 
@@ -9,15 +9,13 @@ import { i64, i64x2, i8x16, low64, qwords } from './simd.ts';
 const LANES = STATE.SCRATCH + 0x90;
 
 /** XMM = XMM op XMM/m128. */
-export const xmm =
-  (operation: Packed): Emit =>
-  (c) => {
-    enterSse(c);
-    const { f } = c;
-    const b = f.let(xmmSource(c, 16));
-    const a = f.let(c.readXmmReg());
-    c.writeXmmReg(operation(a, b, f));
-  };
+export const xmm = shared((operation: Packed): Emit => (c) => {
+  enterSse(c);
+  const { f } = c;
+  const b = f.let(xmmSource(c, 16));
+  const a = f.let(c.readXmmReg());
+  c.writeXmmReg(operation(a, b, f));
+});
 
 /** MMX = MMX op MMX/m64 (m32 for the low unpacking ones). */
 export const mmx =

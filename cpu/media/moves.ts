@@ -2,25 +2,21 @@
 import { i32, i64 } from '../emitter/index.ts';
 import { STATE } from '../layout.ts';
 import { VECTOR } from '../state.ts';
-import { type Emit, enterSse, xmmSource } from './access.ts';
+import { type Emit, enterSse, shared, xmmSource } from './access.ts';
 import { MXCSR_WRITABLE } from './mxcsr.ts';
 import { i32x4, i64x2, laneBytes, low64, shuffle } from './simd.ts';
 
 /** MOVAPS MOVAPD MOVDQA (aligned), MOVUPS MOVUPD MOVDQU LDDQU. */
-export const load =
-  (aligned: boolean): Emit =>
-  (c) => {
-    enterSse(c);
-    c.writeXmmReg(c.isMemory ? c.loadV128(aligned) : c.readXmmRm());
-  };
+export const load = shared((aligned: boolean): Emit => (c) => {
+  enterSse(c);
+  c.writeXmmReg(c.isMemory ? c.loadV128(aligned) : c.readXmmRm());
+});
 /** The same towards r/m, and MOVNTPS MOVNTPD MOVNTDQ. */
-export const store =
-  (aligned: boolean): Emit =>
-  (c) => {
-    enterSse(c);
-    if (c.isMemory) c.storeV128(c.readXmmReg(), aligned);
-    else c.writeXmmRm(c.readXmmReg());
-  };
+export const store = shared((aligned: boolean): Emit => (c) => {
+  enterSse(c);
+  if (c.isMemory) c.storeV128(c.readXmmReg(), aligned);
+  else c.writeXmmRm(c.readXmmReg());
+});
 
 /** MOVSS and MOVSD: memory fills the rest of the register with zeros, a register leaves it. */
 export const loadScalar =
@@ -59,12 +55,10 @@ export const loadHigh: Emit = (c) => {
   const value = c.isMemory ? c.loadI64() : i64x2.extract(c.readXmmRm(), 0);
   c.writeXmmReg(i64x2.replace(c.readXmmReg(), 1, value));
 };
-export const storeHalf =
-  (half: 0 | 1): Emit =>
-  (c) => {
-    enterSse(c);
-    c.storeI64(i64x2.extract(c.readXmmReg(), half));
-  };
+export const storeHalf = shared((half: 0 | 1): Emit => (c) => {
+  enterSse(c);
+  c.storeI64(i64x2.extract(c.readXmmReg(), half));
+});
 /** MOVQ: the other half becomes zero. */
 export const loadQuadword: Emit = (c) => {
   enterSse(c);

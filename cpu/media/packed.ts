@@ -2,6 +2,7 @@
  * Packed integer operations on 16 bytes, each written once for MMX and XMM registers (Intel SDM volume 2). An MMX operand fills
  * the low half.
  */
+import { shared } from './access.ts';
 import { type FunctionBuilder, i32, type Local, select, type V128 } from '../emitter/index.ts';
 import {
   bits,
@@ -35,8 +36,10 @@ const interleave = (size: number, high: boolean): Packed => {
   const lanes = Array.from({ length: count / 2 }, (_, i) => [first + i, count + first + i]).flat();
   return (a, b) => shuffle(a, b, laneBytes(size, ...lanes));
 };
-export const unpackLow = (size: 1 | 2 | 4 | 8): Packed => interleave(size, false);
-export const unpackHigh = (size: 1 | 2 | 4 | 8): Packed => interleave(size, true);
+export const unpackLow = shared((size: 1 | 2 | 4 | 8): Packed => interleave(size, false));
+export const unpackHigh = shared((size: 1 | 2 | 4 | 8): Packed => interleave(size, true));
+/** PANDN, ANDN: the complement of the destination and the source. */
+export const andNot: Packed = (a, b) => bits.andnot(b, a);
 
 /** High halves of the eight 32-bit products. */
 const highProducts = (low: (a: V128, b: V128) => V128, high: (a: V128, b: V128) => V128): Packed => {

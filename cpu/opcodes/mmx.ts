@@ -44,7 +44,7 @@ export const SHARED: readonly (readonly [number, string, packed.Packed, Feature?
   [0xdc, 'paddusb', i8x16.add_sat_u],
   [0xdd, 'paddusw', i16x8.add_sat_u],
   [0xde, 'pmaxub', i8x16.max_u, 'sse'],
-  [0xdf, 'pandn', (a, b) => bits.andnot(b, a)],
+  [0xdf, 'pandn', packed.andNot],
   [0xe0, 'pavgb', i8x16.avgr_u, 'sse'],
   [0xe3, 'pavgw', i16x8.avgr_u, 'sse'],
   [0xe4, 'pmulhuw', packed.multiplyHighUnsigned, 'sse'],

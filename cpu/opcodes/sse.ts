@@ -114,12 +114,7 @@ const transfers = [
   line('np 0f c6 /r', 'shufps', 'Vps,Wps,Ib', integer.xmmImmediate(packed.shufps), SSE),
   line('66 0f c6 /r', 'shufpd', 'Vpd,Wpd,Ib', integer.xmmImmediate(packed.shufpd)),
   ...pair('54', 'and', (s) => `V${s},W${s}`, integer.xmm(bits.and)),
-  ...pair(
-    '55',
-    'andn',
-    (s) => `V${s},W${s}`,
-    integer.xmm((a, b) => bits.andnot(b, a)),
-  ),
+  ...pair('55', 'andn', (s) => `V${s},W${s}`, integer.xmm(packed.andNot)),
   ...pair('56', 'or', (s) => `V${s},W${s}`, integer.xmm(bits.or)),
   ...pair('57', 'xor', (s) => `V${s},W${s}`, integer.xmm(bits.xor)),
 ];
