@@ -16,6 +16,7 @@ const scope = globalThis as unknown as Scope;
 
 serveMachine(
   {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
     send: (message) => scope.postMessage(message),
     receive: (listener) => scope.addEventListener('message', (event) => listener(event.data)),
   },
