@@ -20,6 +20,12 @@ const ENTRIES = {
   'machine-worker': 'src/machine/node-worker.ts',
 };
 
+/** For pages: each complete in itself, and free of Node, which the platform setting checks. */
+const BROWSER_ENTRIES = {
+  browser: 'src/browser.ts',
+  'browser-worker': 'src/machine/browser-worker.ts',
+};
+
 const FIRMWARE = {
   'seabios.bin': 'seabios.bin',
   'vgabios.bin': 'vgabios.bin',
@@ -41,22 +47,26 @@ function upToDate() {
 }
 
 async function bundle() {
-  await build({
+  const common = {
     absWorkingDir: root,
-    entryPoints: ENTRIES,
     outdir: 'dist',
     bundle: true,
-    splitting: true,
     format: 'esm',
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: 'warning',
+  };
+  await build({
+    ...common,
+    entryPoints: ENTRIES,
+    splitting: true,
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    sourcemap: true,
-    sourcesContent: false,
     // Chunks lie beside the entries, so that `import.meta.url` has the same folder everywhere.
     chunkNames: 'chunk-[hash]',
-    logLevel: 'warning',
   });
+  await build({ ...common, entryPoints: BROWSER_ENTRIES, platform: 'browser', target: 'es2022' });
 }
 
 function declarations() {

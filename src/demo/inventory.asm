@@ -300,8 +300,15 @@ pci_show:
 .present:
                 cmp eax, 0x71138086             ; PIIX4 power management, for poweroff
                 jne .print
-                mov eax, [pci_address]
-                mov [pm_address], eax
+                mov eax, 0x40                   ; PMBASE
+                call pci_read
+                and eax, 0xFFC0
+                mov [pm_base], eax
+                jz .print
+                lea edx, [eax + 2]              ; PM1 enable: power button; the interrupt stays masked
+                in ax, dx
+                or ax, 1 << 8
+                out dx, ax
 .print:
                 call pci_line
                 test dword [pci_address], 0x700

@@ -99,6 +99,7 @@ key_take:
 
 ; Waits for a key, halted, with the clock going on; returns it in AL.
 key_wait:
+                call power_button_check
                 call clock_update
                 cli
                 call key_take

@@ -434,17 +434,12 @@ reboot_command:
 
 text_reboot     db 'Resetting.', 10, 0
 
-; PIIX4: power management base in register 40h; PM1 control at +4, SUS_TYP 000 = soft off, SUS_EN bit 13.
+; PIIX4, PM1 control (+4): SUS_TYP 000 = soft off, SUS_EN bit 13.
 poweroff_command:
-                mov eax, [pm_address]
-                test eax, eax
+                mov edx, [pm_base]
+                test edx, edx
                 jz .absent
-                mov [pci_address], eax
-                mov eax, 0x40
-                call pci_read
-                and eax, 0xFFC0
-                jz .absent
-                lea edx, [eax + 4]
+                add edx, 4
                 mov esi, text_poweroff
                 call puts
                 mov eax, 1                      ; let COM1 drain
@@ -458,6 +453,28 @@ poweroff_command:
 .absent:
                 mov esi, text_no_poweroff
                 jmp puts
+
+; Powers off when the power button was pressed: PM1 status (+0) bit 8. Keeps all registers otherwise.
+power_button_check:
+                push eax
+                push edx
+                mov edx, [pm_base]
+                test edx, edx
+                jz .done
+                in ax, dx
+                test ah, 1
+                jz .done
+                mov ax, 1 << 8                  ; a 1 clears it
+                out dx, ax
+                mov dword [window], console
+                mov byte [quiet], 0
+                mov al, 10
+                call putc
+                call poweroff_command
+.done:
+                pop edx
+                pop eax
+                ret
 
 text_poweroff   db 'Powering off.', 10, 0
 text_no_poweroff db 'There is no ACPI power management here.', 10, 0

@@ -25,7 +25,7 @@ rtc_month:      resd 1
 rtc_year:       resd 1
 pci_address:    resd 1                          ; CONFADD value of the function being looked at
 pci_id:         resd 1
-pm_address:     resd 1                          ; CONFADD value of the power management function, 0: none
+pm_base:        resd 1                          ; I/O address of the PIIX4 power management registers, 0: none
 disk_ports:     resd 1                          ; command block of the first ATA disk, 0: none
 disk_select:    resd 1                          ; its device bit, in place for the device/head register
 disk_sectors:   resd 1

@@ -122,6 +122,22 @@ describe('virtualserver demo', () => {
     expect(code).toBe(0);
     expect(events.find(({ type }) => type === 'vm.reset')?.data.cause).toBe('tripleFault');
   });
+
+  it('powers off in order when the program is asked to end', async () => {
+    const child = spawn(process.execPath, [CLI, 'demo', '--headless', '--serial', `file:${join(folder, 'com1.log')}`]);
+    let talk = '';
+    child.stderr.on('data', (bytes: Buffer) => (talk += bytes.toString()));
+    const log = (): string => {
+      const path = join(folder, 'com1.log');
+      return existsSync(path) ? readFileSync(path, 'utf8') : '';
+    };
+    await expect.poll(log, { timeout: 15_000 }).toContain('Type a command');
+    child.kill('SIGTERM');
+    const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)));
+    expect(code).toBe(143);
+    expect(talk).toContain('The guest powered off.');
+    expect(log()).toContain('Powering off.');
+  });
 });
 
 /** `script` gives the program a terminal of its own. */

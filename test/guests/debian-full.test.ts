@@ -8,7 +8,7 @@ describe('debian-full', () => {
     async () => {
       const run = await boot(
         [image('debian-full.vhd'), '--memory', '256', '--timeout', '500'].concat(
-          ['--expect', '@@LOGIN ttyS0', '--send', 'echo $((6*7))-$(uname -m)-$(. /etc/os-release; echo $ID)\\n'],
+          ['--expect', '/@@LOGIN .*ttyS0/', '--send', 'echo $((6*7))-$(uname -m)-$(. /etc/os-release; echo $ID)\\n'],
           ['--expect', '/^42-i686-debian/m', '--send', 'systemctl poweroff\\n'],
         ),
         580,
