@@ -3,7 +3,7 @@ import { type Expr, type FunctionRef, i32, i64, type Local, type V128, type Valu
 import { STATE } from '../layout.ts';
 import type { InstructionContext } from '../semantics/context.ts';
 import { VECTOR } from '../state.ts';
-import { STATUS } from '../x87/format.ts';
+import { isErrorPending } from '../x87/format.ts';
 import { PENDING } from './mxcsr.ts';
 import { i32x4, i64x2 } from './simd.ts';
 
@@ -33,7 +33,7 @@ export function enterMmx(c: Context): void {
   pendingX87(c);
 }
 export function pendingX87(c: Context): void {
-  c.raiseIf(i32.and(i32.load(0, STATE.X87_STATUS), STATUS.ES), VECTOR.MF);
+  c.raiseIf(isErrorPending(), VECTOR.MF);
 }
 /** The x87 stack becomes the MMX register file: TOP = 0, all registers in use. */
 export function startMmx(c: Context): void {

@@ -3,7 +3,7 @@ import type { Core, DecodedOperands, Helper } from '../helpers.ts';
 import { GPR, STATE } from '../layout.ts';
 import { segmentedWrite, writeAddress } from '../segmentation/access.ts';
 import { CpuFault, VECTOR } from '../state.ts';
-import { STATUS } from '../x87/format.ts';
+import { ERROR, STATUS } from '../x87/format.ts';
 
 /** Writes the bytes of `data` whose mask byte has its high bit set; nothing unless all can be written. */
 function maskedStore(core: Core, op: DecodedOperands, data: number, mask: number, count: number): void {
@@ -23,7 +23,8 @@ function check(vector: number): void {
 const maskmovq: Helper = (core, op) => {
   const { state } = core;
   check(state.get(STATE.MMX_TRAP));
-  if (state.get(STATE.X87_STATUS) & STATUS.ES) throw new CpuFault(VECTOR.MF, undefined);
+  if (state.get(STATE.X87_STATUS) & STATUS.ES && !(state.get(STATE.X87_ERROR) & ERROR.IGNNE))
+    throw new CpuFault(VECTOR.MF, undefined);
   maskedStore(core, op, STATE.X87_REGISTERS + op.reg, STATE.X87_REGISTERS + op.rm, 8);
   state.set(STATE.X87_TOP, 0);
   state.set(STATE.X87_IN_USE, 0xff);
