@@ -86,7 +86,6 @@ export const i32x4 = {
   replace: (a: V128, lane: number, value: Expr<'i32'>): V128 => v128.op(28, [a, value], [lane]),
   eq: binary(55),
   lt_s: binary(57),
-  lt_u: binary(58),
   gt_s: binary(59),
   extadd_i16x8_u: unary(127),
   abs: unary(160),
@@ -133,10 +132,6 @@ export const f32x4 = {
   sub: binary(229),
   mul: binary(230),
   div: binary(231),
-  /** b < a ? b : a */
-  pmin: binary(234),
-  /** a < b ? b : a */
-  pmax: binary(235),
   convert_i32x4_s: unary(250),
 };
 
@@ -154,8 +149,6 @@ export const f64x2 = {
   sub: binary(241),
   mul: binary(242),
   div: binary(243),
-  pmin: binary(246),
-  pmax: binary(247),
   convert_low_i32x4_s: unary(254),
 };
 

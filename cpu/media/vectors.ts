@@ -52,8 +52,6 @@ export const DOUBLES: LaneType = {
   bitmask: i64x2.bitmask,
 };
 
-const ZERO_LANES = 0n;
-
 /** Magnitudes: sign bits cleared. */
 export const magnitudes = (t: LaneType, a: V128): V128 => bits.and(a, t.fill(t.format.sign - 1n));
 
@@ -66,7 +64,7 @@ export function within(t: LaneType, a: V128, from: bigint, to: bigint): V128 {
 /** Masks of lanes that hold a normal number; `from`: smallest accepted bit pattern. */
 export const normal = (t: LaneType, a: V128, from = 1n << BigInt(t.format.fraction)): V128 =>
   within(t, a, from, t.format.infinity);
-export const isZero = (t: LaneType, a: V128): V128 => t.eq(a, t.fill(ZERO_LANES));
+export const isZero = (t: LaneType, a: V128): V128 => t.eq(a, t.fill(0n));
 export const isDenormal = (t: LaneType, a: V128): V128 => within(t, a, 1n, 1n << BigInt(t.format.fraction));
 
 /** 1 if all lanes of both are zero or normal numbers: no operand exception is possible. */
