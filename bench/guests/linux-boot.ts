@@ -1,0 +1,27 @@
+/** From power-on to the end of a small Linux system's start. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MarkerReader } from '../marker-reader.ts';
+import type { Suite } from '../types.ts';
+
+const IMAGE = 'linux-mini.raw';
+const MEMORY_MIB = 256;
+
+export const linuxBoot: Suite = {
+  id: 'boot',
+  title: 'Linux boot',
+  about:
+    'A Debian 6.1 kernel for the i686 with busybox, from an IDE disk through GRUB, 256 MiB: from power-on to the lines that ' +
+    'boot loader (`grub`, `kernel`), kernel (`linux`) and start script (`init`, `ready`: all drivers loaded) write to COM1. ' +
+    'Times include what the guest sleeps.',
+  timeout: 600_000,
+  guest: ({ images }) => {
+    const path = join(images, IMAGE);
+    return existsSync(path)
+      ? { kind: 'disk', path, memoryMiB: MEMORY_MIB }
+      : {
+          missing: `${IMAGE} is not in the folder of guest images (.ci/guests builds it; --images names another folder)`,
+        };
+  },
+  reader: () => new MarkerReader('READY'),
+};

@@ -1,0 +1,82 @@
+/** Runs samples one after the other, each in a process of its own, the emulators taking turns. */
+import { fork } from 'node:child_process';
+import { loadavg } from 'node:os';
+import type { Job, Outcome, Peer, Sample, SuiteSettings, Suite } from './types.ts';
+
+/** A child that does not keep its own time limit gets this much longer, in milliseconds. */
+const GRACE = 15_000;
+
+export interface Turn<S = string, P = string> {
+  readonly suite: S;
+  readonly peer: P;
+  readonly round: number;
+}
+
+/**
+ * The order of samples: suite by suite, round by round, in each round every emulator once. What changes on the host while
+ * a suite runs (other work, heat) then touches all emulators alike.
+ */
+export function interleave<S, P>(suites: readonly S[], peers: readonly P[], rounds: number): Turn<S, P>[] {
+  return suites.flatMap((suite) =>
+    Array.from({ length: rounds }, (_, round) => peers.map((peer) => ({ suite, peer, round }))).flat(),
+  );
+}
+
+/** Ends a child and what it started; children lead a process group. */
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** Runs one sample. Never rejects: what goes wrong is an outcome. */
+export function runSample(script: string, job: Job, limit: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = fork(script, [JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
+    let talk = '';
+    let outcome: Outcome | undefined;
+    const listen = (chunk: Buffer): void => {
+      talk = (talk + chunk.toString()).slice(-2000);
+    };
+    child.stdout?.on('data', listen);
+    child.stderr?.on('data', listen);
+    const interrupted = (): void => {
+      endGroup(child.pid);
+      process.exit(130);
+    };
+    process.once('SIGINT', interrupted);
+    const timer = setTimeout(() => {
+      outcome ??= { error: `the process did not end within ${(limit + GRACE) / 1000} s` };
+      endGroup(child.pid);
+    }, limit + GRACE);
+    child.on('message', (message) => (outcome = message as Outcome));
+    child.on('error', (error) => (outcome ??= { error: error.message }));
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      process.off('SIGINT', interrupted);
+      endGroup(child.pid);
+      resolve(outcome ?? { error: `the process ended with ${signal ?? `code ${code}`}: ${talk.trim()}` });
+    });
+  });
+}
+
+/** Runs all turns. `progress` hears of each sample as it is there. */
+export async function runAll(
+  turns: readonly Turn<Suite, Peer>[],
+  settings: SuiteSettings,
+  script: string,
+  progress: (sample: Sample, done: number) => void,
+): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (const { suite, peer, round } of turns) {
+    const load = loadavg()[0] ?? 0;
+    const outcome = await runSample(script, { suite: suite.id, peer: peer.id, settings }, suite.timeout);
+    const sample: Sample = { suite: suite.id, peer: peer.id, round, load, outcome };
+    samples.push(sample);
+    progress(sample, samples.length);
+  }
+  return samples;
+}

@@ -1,0 +1,102 @@
+/** This project. Bare images run on the processor alone; disks boot the whole machine in its worker, as for a user. */
+import { readFileSync } from 'node:fs';
+import { createProcessor, StopReason } from '../../cpu/index.ts';
+import { createMachine } from '../../src/index.ts';
+import { LOADER_MAGIC, readMultiboot } from '../multiboot.ts';
+import type { Guest, Peer, RunningGuest } from '../types.ts';
+import { guestImage } from './images.ts';
+
+const COM1 = 0x3f8;
+const PAGE = 4096;
+const RAM_BYTES = 64 << 20;
+/** Instructions between two turns of the event loop: some milliseconds. */
+const SLICE = 1_000_000;
+/** Multiboot Specification 0.6.96, section 3.2: flat segments, protected mode, paging off, interrupts off. */
+const CR0_PE_ET = 0x11;
+
+export const virtualserver: Peer = {
+  id: 'virtualserver',
+  title: 'virtualserver',
+  version: () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    return `virtualserver ${version}`;
+  },
+  unavailable: () => undefined,
+  start: (guest, received, ended) =>
+    guest.kind === 'multiboot' ? runProcessor(guest, received, ended) : bootMachine(guest, received, ended),
+};
+
+async function runProcessor(
+  guest: Guest & { kind: 'multiboot' },
+  received: (byte: number) => void,
+  ended: (reason: string) => void,
+): Promise<RunningGuest> {
+  const image = readMultiboot(guestImage(guest));
+  let running = true;
+  const processor = createProcessor(
+    { ramBytes: RAM_BYTES, videoBytes: PAGE, romBytes: PAGE },
+    {
+      readPort: (_port, size) => 2 ** (8 * size) - 1,
+      writePort: (port, _size, value) => {
+        if (port === COM1) received(value & 0xff);
+      },
+      readMemory: (_address, size) => 2 ** (8 * size) - 1,
+      writeMemory: () => {},
+      acknowledgeInterrupt: () => 0,
+      timeStamp: () => Math.floor(performance.now() * 1e6),
+      log: () => {},
+      setFerr: () => {},
+    },
+  );
+  const { byteOffset } = processor.ram;
+  processor.mapPages(0, RAM_BYTES / PAGE, { read: byteOffset, write: byteOffset });
+  processor.writePhysical(image.address, image.bytes);
+  const flat = (selector: number, access: number) => ({
+    selector,
+    base: 0,
+    limit: 0xffffffff,
+    attributes: 0xc000 | access,
+  });
+  const data = flat(16, 0x93);
+  processor.setRegisters({
+    cr0: CR0_PE_ET,
+    eip: image.entry,
+    eax: LOADER_MAGIC,
+    eflags: 2,
+    cs: flat(8, 0x9b),
+    ds: data,
+    es: data,
+    fs: data,
+    gs: data,
+    ss: data,
+  });
+  const turn = (): void => {
+    if (!running) return;
+    const reason = processor.run(SLICE);
+    if (reason === StopReason.Budget) setImmediate(turn);
+    else if (reason === StopReason.Shutdown) ended(`triple fault: ${JSON.stringify(processor.tripleFault?.chain)}`);
+    else ended('the guest halted');
+  };
+  setImmediate(turn);
+  return {
+    stop: () => {
+      running = false;
+    },
+  };
+}
+
+async function bootMachine(
+  guest: Guest & { kind: 'disk' },
+  received: (byte: number) => void,
+  ended: (reason: string) => void,
+): Promise<RunningGuest> {
+  const machine = createMachine({
+    memoryMiB: guest.memoryMiB,
+    hda: { path: guest.path, mode: 'memory' },
+    boot: ['disk'],
+  });
+  machine.serial[0]!.onData((bytes) => bytes.forEach(received));
+  await machine.start();
+  void machine.finished().then((end) => ended(`the machine ended: ${JSON.stringify(end)}`));
+  return { stop: () => machine.close() };
+}

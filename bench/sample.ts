@@ -1,0 +1,43 @@
+/**
+ * Entry point of a child process: runs one suite in one emulator, sends the outcome to the parent, ends. A process per
+ * sample, so that no sample finds the code caches, the heap or the compiled modules of another.
+ */
+import { SUITES } from './guests/index.ts';
+import { PEERS } from './peers/index.ts';
+import type { Job, Outcome, RunningGuest, SerialReader } from './types.ts';
+
+function find<T extends { readonly id: string }>(list: readonly T[], id: string): T {
+  const found = list.find((entry) => entry.id === id);
+  if (!found) throw new Error(`unknown: ${id}`);
+  return found;
+}
+
+async function run({ suite: suiteId, peer: peerId, settings }: Job): Promise<Outcome> {
+  const suite = find(SUITES, suiteId);
+  const peer = find(PEERS, peerId);
+  const guest = suite.guest(settings);
+  if ('missing' in guest) return { error: guest.missing };
+  const reader: SerialReader = suite.reader();
+  let running: RunningGuest | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const problem = await new Promise<string | undefined>((resolve, reject) => {
+    const powerOn = performance.now();
+    timer = setTimeout(() => resolve(`not ready after ${suite.timeout / 1000} s`), suite.timeout);
+    const received = (byte: number): void => {
+      if (reader.complete) return;
+      reader.byte(byte, performance.now() - powerOn);
+      if (reader.complete) resolve(undefined);
+    };
+    peer.start(guest, received, resolve).then((started) => (running = started), reject);
+  });
+  clearTimeout(timer);
+  await running?.stop();
+  if (problem !== undefined) return { error: `${problem}; ${reader.position}` };
+  return { measurements: reader.measurements() };
+}
+
+const outcome = await run(JSON.parse(process.argv[2] ?? '{}') as Job).catch((error: unknown): Outcome => ({
+  error: error instanceof Error ? error.message : String(error),
+}));
+// What is still under way in an emulator must not hold the process.
+process.send?.(outcome, undefined, {}, () => process.exit(0));

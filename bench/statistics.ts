@@ -1,0 +1,29 @@
+/** Medians, spreads, means. */
+
+/** The middle value, or the mean of the middle two. @throws RangeError without values */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('a median needs at least one value');
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Distance from the smallest to the largest value as a part of the median: 0.1 is 10 %. */
+export function spread(values: readonly number[]): number {
+  return (Math.max(...values) - Math.min(...values)) / median(values);
+}
+
+/** @throws RangeError without values, or with one that is not positive */
+export function geometricMean(values: readonly number[]): number {
+  if (values.length === 0 || values.some((value) => !(value > 0)))
+    throw new RangeError('a geometric mean needs positive values');
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+/**
+ * What a repeated piece of work takes once it is warm: the median of all repetitions but the first, which pays for
+ * decoding and compiling. A single repetition stands for itself.
+ */
+export function steady(repetitions: readonly number[]): number {
+  return median(repetitions.length > 1 ? repetitions.slice(1) : repetitions);
+}
