@@ -40,6 +40,12 @@ export const FLASH_BYTES = 0x40000;
 /** First address of the processor's interrupt controllers' range; PCI memory ends below. */
 export const PCI_MEMORY_END = 0xfec00000;
 
+/**
+ * Identity that the display adapter shows until the firmware boots: the video BIOS looks for the linear frame buffer of
+ * no other adapter. Afterwards the adapter is what guests of the original find.
+ */
+export const FIRMWARE_VIDEO = { vendor: 0x1234, device: 0x1111 } as const;
+
 /** PCI interrupt wiring: pins are not rotated, INTA# of every slot is PIRQA#, INTB# PIRQB# and so on. */
 export function pirqOf(_slot: number, pin: 1 | 2 | 3 | 4): number {
   return pin - 1;

@@ -39,6 +39,7 @@ import type { FirmwareImages } from '../firmware/images.ts';
 import {
   ELCR,
   ELCR_PORT,
+  FIRMWARE_VIDEO,
   FLOPPY,
   FW_CFG_BASE,
   PARALLEL_PORT,
@@ -123,6 +124,7 @@ export class Board {
   readonly devices: readonly Device[];
   readonly #memoryMap: MemoryMap;
   readonly #systemControl: SystemControl;
+  readonly #video: PciVga;
   /** Where PCI ranges are placed now, with a priority of their own each: guests may place them over anything. */
   readonly #placed = new Map<BusRegion, Mapping>();
   readonly #priorities = new Map<BusRegion, number>();
@@ -230,7 +232,8 @@ export class Board {
       onDirectWindow: (direct) => this.#memoryMap.placeWindow(direct),
     });
     const video = new PciVga(this.vga);
-    const fwCfg = this.#firmwareConfiguration(host, memory, options, video);
+    this.#video = video;
+    const fwCfg = this.#firmwareConfiguration(host, memory, options);
     const debugExit = new DebugExit((value) => signals.onDebugExit(value));
 
     this.pci = new PciBus({ place: (change) => this.#place(change), resetControl: this.isaBridge.resetControl });
@@ -308,6 +311,7 @@ export class Board {
       return;
     }
     for (const device of this.devices) device.reset(cause);
+    this.#identifyVideo(FIRMWARE_VIDEO);
     this.#memoryMap.preloadShadow();
     this.#a20.fast = false;
     this.#a20.keyboard = true;
@@ -346,7 +350,7 @@ export class Board {
     return port;
   }
 
-  #firmwareConfiguration(host: DeviceHost, memory: DmaMemory, options: BoardOptions, video: PciVga): FwCfg {
+  #firmwareConfiguration(host: DeviceHost, memory: DmaMemory, options: BoardOptions): FwCfg {
     const { configuration, firmware } = options;
     const { vendor } = configuration.cpuid;
     return new FwCfg(host, {
@@ -361,7 +365,7 @@ export class Board {
         smbios: configuration.smbios,
         ...(vendor === undefined ? {} : { cpuVendor: vendor }),
         videoBios: firmware.videoBios,
-        video: video.identity,
+        video: FIRMWARE_VIDEO,
       }),
     });
   }
@@ -385,6 +389,10 @@ export class Board {
     this.#placed.set(region, bus.map(to, region, priority));
   }
 
+  #identifyVideo({ vendor, device }: { readonly vendor: number; readonly device: number }): void {
+    this.#video.config.set([vendor & 0xff, vendor >> 8, device & 0xff, device >> 8]);
+  }
+
   /**
    * The firmware is about to boot: puts interrupt routing, identities and the power management block where guests of the
    * original product find them.
@@ -402,6 +410,7 @@ export class Board {
         pciFunction.writeConfig(0x3c, 1, route & 0x80 ? 0 : route);
       }
     }
+    this.#identifyVideo(this.#video.identity);
     this.powerManagement.relocate(PM_BASE, SMBUS_BASE);
     this.pci.settle();
     this.hostBridge.finishPost();

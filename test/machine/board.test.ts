@@ -94,7 +94,9 @@ describe('PCI', () => {
     const { board, cpu } = setup();
     expect(cpu.pciRead(0, 0, 0)).toBe(0x12378086);
     expect(cpu.pciRead(0, 0, 0x59, 1)).toBe(0x10);
+    expect(cpu.pciRead(8, 0, 0)).toBe(0x11111234);
     post(cpu);
+    expect(cpu.pciRead(8, 0, 0)).toBe(0x88115333);
     expect(cpu.pciRead(0, 0, 0)).toBe(0x71928086);
     expect(cpu.pciRead(7, 0, 0x60)).toBe(0x0b808009);
     expect(cpu.in(0x4d0) | (cpu.in(0x4d1) << 8)).toBe(0x0a00);
