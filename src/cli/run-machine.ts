@@ -8,9 +8,9 @@ import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
 import type { MachineEnd, MachineEvent } from '../machine/events.ts';
 import { Attachment, type View } from './attachment.ts';
 import { eventLine } from './event-lines.ts';
-import { exitCodeOfEnd, exitCodeOfError, exitCodeOfSignal } from './exit-codes.ts';
+import { ExitCode, exitCodeOfEnd, exitCodeOfError, exitCodeOfSignal } from './exit-codes.ts';
 import { formatEnd, formatError, formatTripleFault } from './report.ts';
-import { runScript, type Step } from './script.ts';
+import { runStep, type Step } from './script.ts';
 import { statusLine } from './status-line.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
@@ -75,6 +75,8 @@ class MachineRun {
   #afterwards: string[] = [];
   #eventStream: Writable | undefined;
   #signal: EndingSignal | undefined;
+  /** The step being done. */
+  #step: Step | undefined;
 
   constructor(vm: VirtualMachine, settings: RunSettings, around: Surroundings) {
     this.#vm = vm;
@@ -97,13 +99,23 @@ class MachineRun {
     await script.catch(() => undefined);
     this.giveBackTerminal();
     if (!settings.quiet) this.#say(formatEnd(end));
-    return this.#exitCode(end);
+    const undone = end.reason === 'guest' && this.#signal === undefined ? this.#undone() : undefined;
+    if (undone === undefined) return this.#exitCode(end);
+    this.#say(`virtualserver: the machine ended before ${undone}`);
+    return ExitCode.Timeout;
   }
 
   #exitCode(end: MachineEnd): number {
     // A guest that broke is news even when somebody had asked it to stop.
     const code = exitCodeOfEnd(end);
     return this.#signal !== undefined && code === 0 ? exitCodeOfSignal(this.#signal) : code;
+  }
+
+  /** What was still awaited; typing that the guest no longer reads is no loss. */
+  #undone(): string | undefined {
+    const step = this.#step;
+    if (step?.kind === 'expect') return `${String(step.pattern)} appeared`;
+    return step?.kind === 'screenshot' ? `the picture ${step.path} was taken` : undefined;
   }
 
   async close(): Promise<void> {
@@ -195,17 +207,25 @@ class MachineRun {
   async #runSteps(): Promise<void> {
     const { steps, timeout, quit, screenshotAt } = this.#settings;
     const signal = this.#ending.signal;
-    const work = [runScript(this.#vm, steps, { timeout, signal })];
+    const inOrder = async (): Promise<void> => {
+      for (const step of steps) {
+        this.#step = step;
+        await runStep(this.#vm, step, { timeout, signal });
+      }
+      this.#step = undefined;
+    };
+    const work = [inOrder()];
     if (screenshotAt !== undefined) {
       work.push(
-        runScript(this.#vm, [{ kind: 'wait', seconds: screenshotAt }], { timeout, signal }).then(() => this.#picture()),
+        runStep(this.#vm, { kind: 'wait', seconds: screenshotAt }, { timeout, signal }).then(() => this.#picture()),
       );
     }
     try {
       await Promise.all(work);
     } catch (error) {
       // The machine ended during the script: its end is the result, unless a text was still expected.
-      if (signal.aborted) return;
+      const aborted = error instanceof VirtualServerError && error.code === ErrorCode.Aborted;
+      if (signal.aborted || aborted || this.#vm.state === 'TurnedOff') return;
       throw error;
     }
     if (quit) await this.#vm.turnOff();

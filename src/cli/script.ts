@@ -14,18 +14,14 @@ export type Step =
   | { readonly kind: 'wait'; readonly seconds: number }
   | { readonly kind: 'screenshot'; readonly path: string };
 
-export interface ScriptOptions {
+export interface StepOptions {
   /** Limit of each `expect`, in seconds. */
   readonly timeout: number;
   readonly signal: AbortSignal;
 }
 
 /** @throws VirtualServerError `VS_TIMEOUT` when an expected text does not appear, `VS_ABORTED` when the machine ends first. */
-export async function runScript(vm: VirtualMachine, steps: readonly Step[], options: ScriptOptions): Promise<void> {
-  for (const step of steps) await runStep(vm, step, options);
-}
-
-async function runStep(vm: VirtualMachine, step: Step, { timeout, signal }: ScriptOptions): Promise<void> {
+export async function runStep(vm: VirtualMachine, step: Step, { timeout, signal }: StepOptions): Promise<void> {
   switch (step.kind) {
     case 'expect':
       return expectText(vm, step.pattern, timeout * 1000, signal);

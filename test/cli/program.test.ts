@@ -182,6 +182,12 @@ describe('exit codes', () => {
     expect(session.machine!.calls).toContain('close');
   });
 
+  it('6: the guest powers off before an expected text appears', async () => {
+    const session = new Session();
+    expect(await session.run(['boot', file('disk.img', 4096), '--expect', 'login:'], off)).toBe(6);
+    expect(session.talk).toContain('ended before login: appeared');
+  });
+
   it('8: the emulator fails', async () => {
     const code = await new Session().run(['boot', file('disk.img', 4096)], (machine) =>
       machine.end({ reason: 'crash', message: 'worker died' }),
