@@ -2,7 +2,7 @@
 //   node build.mjs               builds
 //   node build.mjs --if-needed   builds only when a source is newer than the last build
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -10,6 +10,8 @@ import { build } from 'esbuild';
 const root = dirname(fileURLToPath(import.meta.url));
 const at = (...parts) => join(root, ...parts);
 const STAMP = at('dist', '.built');
+/** Everything is made here first, so that a program that runs meanwhile keeps a whole dist/. */
+const NEW = `dist.${process.pid}`;
 
 // Bundle name -> source. Threads get files of their own because they are started by address.
 const ENTRIES = {
@@ -49,7 +51,7 @@ function upToDate() {
 async function bundle() {
   const common = {
     absWorkingDir: root,
-    outdir: 'dist',
+    outdir: NEW,
     bundle: true,
     format: 'esm',
     sourcemap: true,
@@ -69,10 +71,11 @@ async function bundle() {
   await build({ ...common, entryPoints: BROWSER_ENTRIES, platform: 'browser', target: 'es2022' });
 }
 
+/** False when the types are wrong. */
 function declarations() {
   const tsc = at('node_modules', 'typescript', 'bin', 'tsc');
-  const { status } = spawnSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' });
-  if (status !== 0) throw new Error('the declarations could not be built');
+  const args = [tsc, '-p', at('tsconfig.build.json'), '--outDir', at(NEW, 'types')];
+  return spawnSync(process.execPath, args, { stdio: 'inherit' }).status === 0;
 }
 
 function copyFirmware() {
@@ -82,10 +85,16 @@ function copyFirmware() {
 }
 
 if (!(process.argv.includes('--if-needed') && upToDate())) {
-  rmSync(at('dist'), { recursive: true, force: true });
-  await bundle();
-  declarations();
-  copyFirmware();
-  copyFileSync(at('src', 'demo', 'demo.img'), at('dist', 'demo.img'));
-  writeFileSync(STAMP, '');
+  try {
+    await bundle();
+    copyFileSync(at('src', 'demo', 'demo.img'), at(NEW, 'demo.img'));
+    copyFirmware();
+    const complete = declarations();
+    if (complete) writeFileSync(at(NEW, '.built'), '');
+    else process.exitCode = 1;
+    rmSync(at('dist'), { recursive: true, force: true });
+    renameSync(at(NEW), at('dist'));
+  } finally {
+    rmSync(at(NEW), { recursive: true, force: true });
+  }
 }
