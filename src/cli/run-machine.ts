@@ -75,8 +75,8 @@ class MachineRun {
   #afterwards: string[] = [];
   #eventStream: Writable | undefined;
   #signal: EndingSignal | undefined;
-  /** The step being done. */
-  #step: Step | undefined;
+  /** Steps done. */
+  #done = 0;
 
   constructor(vm: VirtualMachine, settings: RunSettings, around: Surroundings) {
     this.#vm = vm;
@@ -111,11 +111,13 @@ class MachineRun {
     return this.#signal !== undefined && code === 0 ? exitCodeOfSignal(this.#signal) : code;
   }
 
-  /** What was still awaited; typing that the guest no longer reads is no loss. */
+  /** What the steps still wanted to see; typing that the guest no longer reads is no loss. */
   #undone(): string | undefined {
-    const step = this.#step;
-    if (step?.kind === 'expect') return `${String(step.pattern)} appeared`;
-    return step?.kind === 'screenshot' ? `the picture ${step.path} was taken` : undefined;
+    for (const step of this.#settings.steps.slice(this.#done)) {
+      if (step.kind === 'expect') return `${String(step.pattern)} appeared`;
+      if (step.kind === 'screenshot') return `the picture ${step.path} was taken`;
+    }
+    return undefined;
   }
 
   async close(): Promise<void> {
@@ -209,10 +211,9 @@ class MachineRun {
     const signal = this.#ending.signal;
     const inOrder = async (): Promise<void> => {
       for (const step of steps) {
-        this.#step = step;
         await runStep(this.#vm, step, { timeout, signal });
+        this.#done++;
       }
-      this.#step = undefined;
     };
     const work = [inOrder()];
     if (screenshotAt !== undefined) {
