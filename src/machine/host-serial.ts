@@ -10,7 +10,7 @@ export interface SerialBackend {
   onEnd(listener: () => void): Disposable;
 }
 
-/** Characters of output kept for `text`. */
+/** Characters of output kept for `text`, at least. */
 const KEPT = 1 << 20;
 /** Chunks that an iterator may fall behind. */
 const QUEUE_LIMIT = 10_000;
@@ -93,7 +93,9 @@ export class HostSerial implements SerialPort {
 
   /** Bytes came from the guest. */
   received(bytes: Uint8Array): void {
-    this.#text = (this.#text + this.#decoder.decode(bytes, { stream: true })).slice(-KEPT);
+    this.#text += this.#decoder.decode(bytes, { stream: true });
+    // Cut seldom: each cut copies what stays.
+    if (this.#text.length > 2 * KEPT) this.#text = this.#text.slice(-KEPT);
     for (const listener of [...this.#listeners]) listener(bytes);
   }
 

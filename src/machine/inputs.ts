@@ -104,6 +104,11 @@ export class Inputs {
     return true;
   }
 
+  /** Whether a key press still waits; releases alone change nothing that a typist would miss. */
+  get pressesWaiting(): boolean {
+    return this.#queue.some((event) => event.down);
+  }
+
   #next(): void {
     const event = this.#queue[0];
     if (!event) {

@@ -122,14 +122,18 @@ class MachineServer {
         subject: unknown.code,
       });
     const machine = this.#on();
+    const { inputs } = machine.board;
     return new Promise((resolve, reject) => {
-      const giveUp = (): void =>
-        reject(new VirtualServerError(ErrorCode.Aborted, 'the machine ended before all keys were taken'));
+      const giveUp = (): void => {
+        if (inputs.pressesWaiting)
+          reject(new VirtualServerError(ErrorCode.Aborted, 'the machine ended before all keys were taken'));
+        else resolve();
+      };
       const done = (): void => {
         this.#typing.delete(giveUp);
         resolve();
       };
-      if (!machine.board.inputs.queue(events, done)) {
+      if (!inputs.queue(events, done)) {
         reject(new VirtualServerError(ErrorCode.InvalidState, 'too many keys are waiting already'));
         return;
       }

@@ -89,6 +89,66 @@ describe('the embedding example', () => {
     expect(longest).toBeLessThan(200);
   }, 60_000);
 
+  it('resets, pauses and shows graphics', async () => {
+    await using vm = library.createMachine({ memoryMiB: 16, hda: DEMO });
+    const states: string[] = [];
+    vm.on('vm.state.changed', (event) => states.push(event.data.state));
+    await vm.start();
+    await vm.screen.waitForText('Type a command');
+    await vm.reset();
+    await vm.screen.waitForText('SeaBIOS');
+    await vm.screen.waitForText('Type a command');
+    await vm.pause();
+    const { instructions } = await vm.statistics();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await vm.statistics()).instructions).toBe(instructions);
+    expect(await vm.screen.waitForText('Type a command')).toBe('Type a command');
+    await vm.resume();
+    const graphics = new Promise<unknown>((resolve) => {
+      vm.on('vm.screen.mode', (event) => event.data.mode === 'graphics' && resolve(event.data));
+    });
+    await vm.keyboard.type('mode13\n');
+    await graphics;
+    const png = decode(await vm.screenshot());
+    expect(png.width / png.height).toBeCloseTo(320 / 200, 1);
+    expect(states).toEqual([
+      ...['TurningOn', 'Running', 'TurningOff', 'DeleteMachine', 'TurningOn', 'Running'],
+      ...['Paused', 'Running'],
+    ]);
+  }, 60_000);
+
+  it('reports a triple fault with the registers', async () => {
+    await using vm = library.createMachine({ memoryMiB: 16, hda: DEMO, tripleFault: 'stop' });
+    const fault = new Promise<Library.MachineEventData<'vm.tripleFault'>>((resolve) => {
+      vm.on('vm.tripleFault', (event) => resolve(event.data));
+    });
+    await vm.start();
+    await vm.screen.waitForText('Type a command');
+    await vm.keyboard.type('fault\n');
+    const { registers, chain } = await fault;
+    // Protected mode without paging, and a fault that could not be delivered because delivering it faults.
+    expect(registers.cr0 & 0x80000001).toBe(1);
+    expect(chain.map(({ vector }) => vector)).toContain(8);
+    expect((await vm.finished()).reason).toBe('tripleFault');
+  }, 60_000);
+
+  it('changes discs and floppies while it runs', async () => {
+    const disc = new Uint8Array(64 * 2048);
+    await using vm = library.createMachine({ memoryMiB: 16, hda: DEMO });
+    const media: unknown[] = [];
+    vm.on('drive.media', (event) => media.push(event.data));
+    await vm.start();
+    await vm.setCdrom({ bytes: disc });
+    await vm.setFloppy({ bytes: new Uint8Array(1_474_560) });
+    await vm.setCdrom(null);
+    await expect(vm.setFloppy({ bytes: new Uint8Array(5_000_000) })).rejects.toMatchObject({ code: 'VS_MEDIA' });
+    expect(media).toEqual([
+      { device: 'ide1.0', inserted: true },
+      { device: 'floppy0', inserted: true },
+      { device: 'ide1.0', inserted: false },
+    ]);
+  }, 60_000);
+
   it('connects a serial port to a file', async () => {
     const log = join(mkdtempSync(join(tmpdir(), 'serial-')), 'com1.log');
     {
