@@ -151,10 +151,12 @@ export class X86Processor implements Processor, Core {
         return mmu.readSlow(linear, size as AccessSize, user());
       }),
       readBlock: guard((linear: number, size: number) => {
+        if (size === 16 && user()) mmu.checkAlignment(linear, size);
         mmu.probe(linear, size, false, user());
         for (let i = 0; i < size; i += 4) state.set(STATE.TRANSFER + i, mmu.readSlow(linear + i, 4, user()));
       }),
       writeBlock: guard((linear: number, size: number) => {
+        if (size === 16 && user()) mmu.checkAlignment(linear, size);
         mmu.probe(linear, size, true, user());
         for (let i = 0; i < size; i += 4) mmu.writeSlow(linear + i, 4, state.getU(STATE.TRANSFER + i), user());
       }),

@@ -1,6 +1,9 @@
-/** Decimal adjust instructions (Intel SDM volume 2). Flags the SDM leaves undefined follow the result where processors agree. */
+/**
+ * Decimal adjust instructions (Intel SDM volume 2). Flags that the SDM leaves undefined are those of the addition or
+ * subtraction that adjusts, as on real parts.
+ */
 import type { Helper } from '../helpers.ts';
-import { CpuFault, EFLAGS, STATUS_FLAGS, VECTOR } from '../state.ts';
+import { CpuFault, EFLAGS, VECTOR } from '../state.ts';
 
 const AL = 0;
 const AH = 4;
@@ -11,6 +14,11 @@ function resultFlags(byte: number): number {
   parity ^= parity >> 2;
   parity ^= parity >> 1;
   return (byte & 0x80 ? EFLAGS.SF : 0) | (byte === 0 ? EFLAGS.ZF : 0) | (parity & 1 ? 0 : EFLAGS.PF);
+}
+
+/** OF of a + b, or of a - b, with result r, for operands with the given sign bit. */
+function overflowFlag(direction: 1 | -1, a: number, b: number, r: number, sign: number): number {
+  return (direction > 0 ? ~(a ^ b) : a ^ b) & (a ^ r) & sign ? EFLAGS.OF : 0;
 }
 
 /** DAA and DAS differ in direction alone. */
@@ -31,9 +39,12 @@ function adjustPacked(direction: 1 | -1): Helper {
     if (high) value += 0x60 * direction;
     value &= 0xff;
     state.setReg8(AL, value);
-    state.updateStatusFlags(
-      STATUS_FLAGS & ~EFLAGS.OF,
-      resultFlags(value) | (high || carry ? EFLAGS.CF : 0) | (low ? EFLAGS.AF : 0),
+    const adjustment = (low ? 6 : 0) + (high ? 0x60 : 0);
+    state.setStatusFlags(
+      resultFlags(value) |
+        (high || carry ? EFLAGS.CF : 0) |
+        (low ? EFLAGS.AF : 0) |
+        overflowFlag(direction, old, adjustment, value, 0x80),
     );
   };
 }
@@ -43,10 +54,18 @@ function adjustUnpacked(direction: 1 | -1): Helper {
   return (core) => {
     const { state } = core;
     const adjust = (state.reg8(AL) & 15) > 9 || (state.eflags & EFLAGS.AF) !== 0;
-    if (adjust) state.setReg16(0, (state.reg16(0) + 0x106 * direction) & 0xffff);
-    const value = state.reg8(AL) & 15;
-    state.setReg8(AL, value);
-    state.updateStatusFlags(STATUS_FLAGS & ~EFLAGS.OF, resultFlags(value) | (adjust ? EFLAGS.CF | EFLAGS.AF : 0));
+    const old = state.reg16(0);
+    const adjustment = adjust ? 0x106 : 0;
+    // A 16-bit operation but for PF; AL loses its high digit only afterwards.
+    const sum = (old + adjustment * direction) & 0xffff;
+    state.setReg16(0, sum & 0xff0f);
+    state.setStatusFlags(
+      (resultFlags(sum & 0xff) & EFLAGS.PF) |
+        (sum & 0x8000 ? EFLAGS.SF : 0) |
+        (sum === 0 ? EFLAGS.ZF : 0) |
+        (adjust ? EFLAGS.CF | EFLAGS.AF : 0) |
+        overflowFlag(direction, old, adjustment, sum, 0x8000),
+    );
   };
 }
 
@@ -58,15 +77,23 @@ const aam: Helper = (core, op) => {
   const al = state.reg8(AL);
   state.setReg8(AH, Math.floor(al / base));
   state.setReg8(AL, al % base);
-  state.updateStatusFlags(STATUS_FLAGS, resultFlags(al % base));
+  state.setStatusFlags(resultFlags(al % base));
 };
 
 /** AAD imm8. */
 const aad: Helper = (core, op) => {
   const { state } = core;
-  const value = (state.reg8(AL) + state.reg8(AH) * (op.imm & 0xff)) & 0xff;
+  const al = state.reg8(AL);
+  const product = (state.reg8(AH) * (op.imm & 0xff)) & 0xff;
+  const value = (al + product) & 0xff;
   state.setReg16(0, value);
-  state.updateStatusFlags(STATUS_FLAGS, resultFlags(value));
+  const carries = (al & product) | ((al | product) & ~value);
+  state.setStatusFlags(
+    resultFlags(value) |
+      (carries & 0x80 ? EFLAGS.CF : 0) |
+      (carries & 8 ? EFLAGS.AF : 0) |
+      overflowFlag(1, al, product, value, 0x80),
+  );
 };
 
 export const decimalHelpers: Record<string, Helper> = {

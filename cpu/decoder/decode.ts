@@ -325,6 +325,10 @@ function defineDecodeOne(
 
     // Segment of the memory operand, and whether the address needs a record of its own.
     f.if(i32.eq(segment, 0xff), () => f.set(segment, select(usesStack, i32.const(SEGMENT.SS), i32.const(SEGMENT.DS))));
+    // Neither looks at its operand: #UD and #GP(0) come before any fault of the address.
+    const badLock = f.let(i32.and(lock, i32.or(i32.eqz(i32.and(flags, FLAG.lockable)), i32.eqz(memory))));
+    f.set(tooLong, i32.or(tooLong, i32.gt_u(length, MAX_LENGTH)));
+    f.if(i32.or(badLock, tooLong), () => f.set(memory, 0));
     f.if(memory, () => {
       const addressHandler = f.let(i32.const(0));
       const bytesTouched = f.let(field(ENTRY.MEMORY_BYTES));
@@ -405,11 +409,11 @@ function defineDecodeOne(
       );
       f.if(i32.eqz(wide), () => f.set(handler, i32.add(handler, field(ENTRY.ADDRESS_STRIDE))));
     });
-    f.if(i32.and(lock, i32.or(i32.eqz(i32.and(flags, FLAG.lockable)), i32.eqz(memory))), () => {
+    f.if(badLock, () => {
       f.set(handler, tables.firstHelper);
       f.set(flags, i32.or(flags, FLAG.endsBlock));
     });
-    f.if(i32.or(tooLong, i32.gt_u(length, MAX_LENGTH)), () => {
+    f.if(tooLong, () => {
       f.set(handler, generalProtection);
       f.set(flags, i32.or(flags, FLAG.endsBlock));
       // Only the first 15 bytes are ever fetched.

@@ -149,9 +149,22 @@ export class InterpreterContext implements CoreContext {
     this.#address ??= this.f.let(i32.add(i32.load(this.#field8(RECORD.RM)), this.#field32(RECORD.DISP)));
     return this.#address;
   }
-  moveAddress(delta: I32): void {
+  moveAddress(delta: I32, width: Width, write: boolean): void {
+    const { f, fault } = this.#frame;
     const address = this.address();
-    this.f.set(address, i32.add(address, delta));
+    const segment = f.let(this.#field8(RECORD.SEGMENT));
+    const base = f.let(i32.load(segment, STATE.SEGMENT_BASE));
+    const offset = f.let(i32.add(i32.sub(address, base), delta));
+    f.if(i32.and(this.#field8(RECORD.INDEX), 1), () => f.set(offset, i32.and(offset, 0xffff)));
+    const last = f.let(i32.add(offset, width - 1));
+    const lo = i32.load(segment, write ? STATE.SEGMENT_WRITE_LO : STATE.SEGMENT_READ_LO);
+    const hi = i32.load(segment, write ? STATE.SEGMENT_WRITE_HI : STATE.SEGMENT_READ_HI);
+    f.if(i32.or(i32.or(i32.lt_u(offset, lo), i32.gt_u(last, hi)), i32.lt_u(last, offset)), () => {
+      f.store(0, i32.sub(VECTOR.GP, i32.eq(segment, 4 * SEGMENT.SS)), STATE.FAULT_VECTOR);
+      f.store(0, 0, STATE.FAULT_ERROR);
+      f.br(fault);
+    });
+    f.set(address, i32.add(base, offset));
   }
   #at(displacement: number): Local<'i32'> {
     return displacement ? this.f.let(i32.add(this.address(), displacement)) : this.address();

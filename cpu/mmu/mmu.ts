@@ -224,7 +224,8 @@ export class Mmu implements LinearMemory {
     else state.view.setUint32(host, value, true);
   }
 
-  #checkAlignment(linear: number, size: number): void {
+  /** @throws CpuFault #AC if a user access of `size` bytes, a power of two, is not aligned and alignment checks are on */
+  checkAlignment(linear: number, size: number): void {
     const state = this.#state;
     if (linear & (size - 1) && state.cr0 & CR0.AM && state.get(STATE.EFLAGS) & EFLAGS.AC && state.cpl === 3)
       throw new CpuFault(VECTOR.AC, 0);
@@ -234,7 +235,7 @@ export class Mmu implements LinearMemory {
 
   readSlow(linear: number, size: AccessSize, user: boolean): number {
     linear >>>= 0;
-    if (user) this.#checkAlignment(linear, size);
+    if (user) this.checkAlignment(linear, size);
     this.watch?.(linear, size, 'read');
     if ((linear & 0xfff) + size <= PAGE_SIZE) return this.#readPhysical(this.#translate(linear, false, user), size);
     let value = 0;
@@ -245,7 +246,7 @@ export class Mmu implements LinearMemory {
 
   writeSlow(linear: number, size: AccessSize, value: number, user: boolean): void {
     linear >>>= 0;
-    if (user) this.#checkAlignment(linear, size);
+    if (user) this.checkAlignment(linear, size);
     this.watch?.(linear, size, 'write');
     if ((linear & 0xfff) + size <= PAGE_SIZE) {
       this.#writePhysical(this.#translate(linear, true, user), size, value);
@@ -260,7 +261,7 @@ export class Mmu implements LinearMemory {
 
   probe(linear: number, size: number, write: boolean, user: boolean): void {
     linear >>>= 0;
-    if (user && size <= 8) this.#checkAlignment(linear, size);
+    if (user && size <= 8) this.checkAlignment(linear, size);
     const table = write ? (user ? USER_WRITE : SUPERVISOR_WRITE) : user ? USER_READ : SUPERVISOR_READ;
     if (this.#fast(table, linear, size)) return;
     this.#translate(linear, write, user);

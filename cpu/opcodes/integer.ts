@@ -94,7 +94,7 @@ const BITS: readonly BitName[] = ['bt', 'bts', 'btr', 'btc'];
 const bitLines = BITS.flatMap((name, n) => {
   const memory = name === 'bt' ? {} : locked;
   return [
-    line(`0f ${hex(0xa3 + 8 * n)} /r`, name, 'Ev,Gv', bitTest(name, 'reg'), memory),
+    line(`0f ${hex(0xa3 + 8 * n)} /r`, name, 'Ev,Gv', bitTest(name, 'reg'), { ...memory, memoryBytes: 0 }),
     line(`0f ba /${n + 4}`, name, 'Ev,Ib', bitTest(name, 'imm'), memory),
   ];
 });

@@ -50,8 +50,9 @@ export const systemDefinitions: readonly InstructionDefinition[] = [
   line('61', 'popa', '', 'popa'),
   line('62 /r', 'bound', 'Gv,Ma', 'bound'),
   line('63 /r', 'arpl', 'Ew,Gw', 'arpl', { writesMemory: true }),
-  line('8c /r', 'mov', 'Ew,Sw', 'mov_rm_sreg', { writesMemory: true }),
-  line('8e /r', 'mov', 'Sw,Ew', 'mov_sreg_rm'),
+  // Register numbers that name no segment (and CS as destination) are undefined before any operand is looked at.
+  ...[0, 1, 2, 3, 4, 5].map((n) => line(`8c /${n}`, 'mov', 'Ew,Sw', 'mov_rm_sreg', { writesMemory: true })),
+  ...[0, 2, 3, 4, 5].map((n) => line(`8e /${n}`, 'mov', 'Sw,Ew', 'mov_sreg_rm')),
   line('9a', 'call', 'Ap', 'far_call_ptr'),
   line('9c', 'pushf', '', 'pushf'),
   line('9d', 'popf', '', 'popf'),

@@ -21,7 +21,8 @@ export function bitTest(name: BitName, from: 'reg' | 'imm'): Emit {
     const offset = f.let(from === 'imm' ? c.immediate() : c.readReg(w));
     if (from === 'reg' && c.isMemory) {
       const whole = w === 4 ? offset : i32.extend16_s(offset);
-      c.moveAddress(i32.shl(i32.shr_s(whole, w === 4 ? 5 : 4), w === 4 ? 2 : 1));
+      const distance = i32.shl(i32.shr_s(whole, w === 4 ? 5 : 4), w === 4 ? 2 : 1);
+      c.moveAddress(distance, w, CHANGE[name] !== undefined);
     }
     const change = CHANGE[name];
     const a: Local<'i32'> = f.let(change ? c.readForWrite(w) : c.readRm(w));
@@ -31,14 +32,19 @@ export function bitTest(name: BitName, from: 'reg' | 'imm'): Emit {
   });
 }
 
-/** BSF and BSR: a zero source sets ZF and leaves the destination, as all real parts do. */
+/**
+ * BSF and BSR: a zero source sets ZF and leaves the destination, as all real parts do. The undefined flags are 0 but PF, which
+ * follows the bit number.
+ */
 export function bitScan(reverse: boolean): Emit {
   return core((c) => {
     const w = c.width;
     const a = c.f.let(c.readRm(w));
-    c.setResult(w, a);
+    const number = c.f.let(reverse ? i32.sub(31, i32.clz(a)) : i32.ctz(a));
+    // Not zero in spite of bit number 0.
+    c.setResult(4, select(a, i32.or(number, 0x100), i32.const(0)));
     c.setCarry(0);
-    c.f.if(a, () => c.writeReg(w, reverse ? i32.sub(31, i32.clz(a)) : i32.ctz(a)));
+    c.f.if(a, () => c.writeReg(w, number));
   });
 }
 

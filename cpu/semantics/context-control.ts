@@ -31,8 +31,11 @@ export interface CoreContext extends InstructionContext {
   peekFrame(width: 2 | 4): Local<'i32'>;
   moveStackToFrame(width: 2 | 4): void;
 
-  /** Memory `delta` bytes from the operand's address (bit-string instructions). */
-  moveAddress(delta: I32): void;
+  /**
+   * Moves the operand's address by `delta` bytes, wrapped to the address size, and checks the segment there: for bit
+   * strings, whose forms have no check of their own (memoryBytes 0).
+   */
+  moveAddress(delta: I32, width: Width, write: boolean): void;
   /** Address size of this form: 2 or 4 (loops and string instructions). */
   readonly addressSize: 2 | 4;
 }

@@ -1,4 +1,7 @@
-/** MUL IMUL DIV IDIV. Intel SDM volume 2. SF ZF AF PF are undefined after MUL and IMUL and follow the low half here. */
+/**
+ * MUL IMUL DIV IDIV. Intel SDM volume 2. Undefined flags do what they do on real parts: MUL and IMUL leave
+ * SF ZF AF PF alone; DIV and IDIV leave CF and OF alone, set AF and clear SF ZF PF.
+ */
 import { type Expr, i32, type I32, i64, type Local } from '../emitter/index.ts';
 import { VECTOR } from '../state.ts';
 import type { Width } from './context.ts';
@@ -9,9 +12,14 @@ const signExtend = (width: Width, value: I32): Expr<'i32'> =>
   width === 1 ? i32.extend8_s(value) : width === 2 ? i32.extend16_s(value) : (value as Expr<'i32'>);
 
 /** CF = OF = `overflow` (0 or 1). */
-function flagsMultiply(c: CoreContext, width: Width, low: I32, overflow: Expr<'i32'>): void {
-  c.setResult(width, low);
-  c.setCarry(i32.shl(overflow, 31));
+function flagsMultiply(c: CoreContext, overflow: Expr<'i32'>): void {
+  c.setCarry(i32.or(i32.and(c.carry(), 8), i32.shl(overflow, 31)));
+}
+
+function flagsDivide(c: CoreContext): void {
+  c.setCarry(i32.or(c.carry(), 8));
+  // Not zero, not negative, odd parity.
+  c.setResult(4, 1);
 }
 
 /** MUL and one-operand IMUL: accumulator times r/m into the double-width accumulator. */
@@ -27,7 +35,7 @@ export function multiplyAccumulator(signed: boolean): Emit {
       const high = f.let(i32.wrap(i64.shr_u(product, 32n)));
       c.writeGpr(0, 4, low);
       c.writeGpr(2, 4, high);
-      flagsMultiply(c, 4, low, i32.ne(high, signed ? i32.shr_s(low, 31) : 0));
+      flagsMultiply(c, i32.ne(high, signed ? i32.shr_s(low, 31) : 0));
       return;
     }
     const a = c.readGpr(0, w);
@@ -38,7 +46,7 @@ export function multiplyAccumulator(signed: boolean): Emit {
       c.writeGpr(0, 2, product);
       c.writeGpr(2, 2, i32.shr_u(product, 16));
     }
-    flagsMultiply(c, w, product, f.let(overflow));
+    flagsMultiply(c, f.let(overflow));
   });
 }
 
@@ -55,7 +63,7 @@ function signedProduct(c: CoreContext, a: Expr<'i32'>, b: Expr<'i32'>): void {
     low = f.let(i32.mul(signExtend(w, a), signExtend(w, b)));
     overflow = i32.ne(low, signExtend(w, low));
   }
-  flagsMultiply(c, w, low, f.let(overflow));
+  flagsMultiply(c, f.let(overflow));
   c.writeReg(w, low);
 }
 
@@ -69,7 +77,7 @@ export const imulRegRmImm: Emit = core((c) => {
   signedProduct(c, a, immediateOf(c, c.width));
 });
 
-/** DIV and IDIV: #DE for a zero divisor or a quotient out of range. Flags, all undefined, stay. */
+/** DIV and IDIV: #DE for a zero divisor or a quotient out of range. */
 export function divideAccumulator(signed: boolean): Emit {
   return core((c) => {
     const w = c.width;
@@ -90,6 +98,7 @@ export function divideAccumulator(signed: boolean): Emit {
       );
       c.writeGpr(0, 4, i32.wrap(quotient));
       c.writeGpr(2, 4, i32.wrap(i64.sub(dividend, i64.mul(quotient, wide))));
+      flagsDivide(c);
       return;
     }
     const bits = 8 * w;
@@ -114,5 +123,6 @@ export function divideAccumulator(signed: boolean): Emit {
       c.writeGpr(0, 2, quotient);
       c.writeGpr(2, 2, remainder);
     }
+    flagsDivide(c);
   });
 }

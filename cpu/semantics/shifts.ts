@@ -1,6 +1,7 @@
 /**
  * SHL SHR SAR ROL ROR RCL RCR SHLD SHRD. Intel SDM volume 2. Counts are taken modulo 32; a count of 0 changes no flag.
- * OF is defined for a count of 1 only and follows the same formula for the others; AF after shifts is undefined and 0 here.
+ * OF is defined for a count of 1 only and follows the same formula for the last of several steps; AF
+ * after shifts is undefined, and 1 as on real parts.
  */
 import { type Expr, i32, i64, type Local } from '../emitter/index.ts';
 import type { CoreContext } from './context-control.ts';
@@ -38,6 +39,9 @@ type ShiftOperation = (c: CoreContext, a: Local<'i32'>, n: Expr<'i32'>) => void;
 
 const bit = (value: Expr<'i32'>, n: number | Expr<'i32'>): Expr<'i32'> => i32.and(i32.shr_u(value, n), 1);
 
+/** The carry word with CF, OF and AF = 1. */
+const afterShift = (cf: Expr<'i32'>, of: Expr<'i32'>): Expr<'i32'> => i32.or(carryWord(cf, of), 8);
+
 const OPERATIONS: Record<ShiftName, ShiftOperation> = {
   shl(c, a, n) {
     const bits = 8 * c.width;
@@ -46,14 +50,15 @@ const OPERATIONS: Record<ShiftName, ShiftOperation> = {
     const r = c.f.let(i32.wrap(wide));
     const cf = c.f.let(i32.and(i32.wrap(i64.shr_u(wide, BigInt(bits))), 1));
     c.setResult(c.width, r);
-    c.setCarry(carryWord(cf, i32.xor(bit(r, bits - 1), cf)));
+    c.setCarry(afterShift(cf, i32.xor(bit(r, bits - 1), cf)));
     c.writeBack(c.width, r);
   },
   shr(c, a, n) {
     const r = c.f.let(i32.wrap(i64.shr_u(i64.extend_u(a), i64.extend_u(n))));
     const cf = c.f.let(bit(a, i32.sub(n, 1)));
     c.setResult(c.width, r);
-    c.setCarry(carryWord(cf, bit(a, 8 * c.width - 1)));
+    // The highest bit before the last of the single shifts.
+    c.setCarry(afterShift(cf, bit(r, 8 * c.width - 2)));
     c.writeBack(c.width, r);
   },
   sar(c, a, n) {
@@ -61,7 +66,7 @@ const OPERATIONS: Record<ShiftName, ShiftOperation> = {
     const r = c.f.let(i32.shr_s(extended, n));
     const cf = c.f.let(i32.and(i32.shr_s(extended, i32.sub(n, 1)), 1));
     c.setResult(c.width, r);
-    c.setCarry(carryWord(cf, i32.const(0)));
+    c.setCarry(afterShift(cf, i32.const(0)));
     c.writeBack(c.width, r);
   },
   rol(c, a, n) {
@@ -141,7 +146,7 @@ export function doubleShift(left: boolean, from: ShiftCount): Emit {
           i32.and(left ? i32.wrap(i64.shr_u(whole, i64.sub(top, by))) : i32.wrap(i64.shr_u(whole, i64.sub(by, 1n))), 1),
         );
         c.setResult(w, r);
-        c.setCarry(carryWord(cf, i32.and(i32.xor(i32.shr_u(r, bits - 1), i32.shr_u(a, bits - 1)), 1)));
+        c.setCarry(afterShift(cf, i32.xor(bit(r, bits - 1), left ? cf : bit(r, bits - 2))));
         c.writeBack(w, r);
       },
       () => c.writeBack(w, a),

@@ -23,7 +23,8 @@ const HAS_ERROR_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
 const INTEGER_GROUPS = new Set(['int', 'p16']);
 
 const bytesOf = (hex: string): Buffer => Buffer.from(hex, 'hex');
-const silentBus: ProcessorBus = {
+/** A board without devices. */
+export const silentBus: ProcessorBus = {
   readPort: () => 0xff,
   writePort: () => {},
   readMemory: () => 0xff,
@@ -253,15 +254,16 @@ export class HardwareRunner {
   }
 }
 
+/** Whether two extended numbers are at most so many units in the last place apart. */
 function closeExtended(a: string, b: string, ulps: bigint): boolean {
-  const parse = (text: string): [number, bigint] => {
+  // Sign and magnitude as an integer: neighbours differ by one, also across a power of two.
+  const rank = (text: string): bigint => {
     const buffer = bytesOf(text);
-    return [buffer.readUInt16LE(8), buffer.readBigUInt64LE(0)];
+    const exponent = buffer.readUInt16LE(8);
+    const magnitude = (BigInt(exponent & 0x7fff) << 63n) + BigInt.asUintN(63, buffer.readBigUInt64LE(0));
+    return exponent & 0x8000 ? -magnitude : magnitude;
   };
-  const [signA, mantissaA] = parse(a);
-  const [signB, mantissaB] = parse(b);
-  if (signA !== signB) return false;
-  const distance = mantissaA - mantissaB;
+  const distance = rank(a) - rank(b);
   return distance <= ulps && -distance <= ulps;
 }
 
