@@ -19,7 +19,6 @@ const PAGES = 1 << 20;
 
 const IN_LIST = 1;
 const GLOBAL = 2;
-const LARGE = 4;
 
 /** Told of every access while breakpoints watch data. */
 export type WatchAccess = (linear: number, size: number, kind: 'read' | 'write') => void;
@@ -35,6 +34,8 @@ export class Mmu implements LinearMemory {
   #filled = new Uint32Array(4096);
   #filledCount = 0;
   readonly #marks = new Uint8Array(PAGES);
+  /** One byte for each 4 MiB of linear addresses: some entry comes from a large page, so that INVLPG drops them all. */
+  readonly #large = new Uint8Array(PAGES >> 10);
   /** One byte a page of linear memory: written since last asked. */
   readonly dirty: Uint8Array;
 
@@ -66,7 +67,8 @@ export class Mmu implements LinearMemory {
       }
       this.#filled[this.#filledCount++] = page;
     }
-    this.#marks[page] = IN_LIST | (global ? GLOBAL : 0) | (large ? LARGE : 0);
+    this.#marks[page] = IN_LIST | (global ? GLOBAL : 0);
+    if (large) this.#large[page >> 10] = 1;
   }
 
   #forget(page: number): void {
@@ -89,12 +91,14 @@ export class Mmu implements LinearMemory {
       this.#marks[page] = 0;
     }
     this.#filledCount = kept;
+    if (kept === 0) this.#large.fill(0);
   }
 
-  /** INVLPG: the entry, or all those of the 4 MiB page around it. True if code may have been decoded through one of them. */
+  /** INVLPG: the entry, or all those of the large page around it. True if code may have been decoded through one of them. */
   invalidate(linear: number): boolean {
     const page = linear >>> 12;
-    if (!(this.#marks[page]! & LARGE)) return this.#invalidatePage(page);
+    if (this.#large[page >> 10] === 0) return this.#invalidatePage(page);
+    this.#large[page >> 10] = 0;
     let code = false;
     const first = page & ~0x3ff;
     for (let n = first; n < first + 0x400; n++) code = this.#invalidatePage(n) || code;
