@@ -104,6 +104,9 @@ export const STATE = {
   MXCSR: 0x2a8,
   /** XMM0-XMM7, 16 bytes each, 16-byte aligned. MMX registers live in the mantissas of X87_REGISTERS. */
   XMM: 0x300,
+  /** While decoding a block: the record whose status flags nothing has read yet, and the record of the instruction before; 0 = none. */
+  PENDING_FLAGS: 0x1e8,
+  PREVIOUS_RECORD: 0x1ec,
   /** PAE: the four page-directory-pointer entries, loaded with CR3; low halves, 4 bytes each (the high halves are reserved). */
   PDPTE: 0x1f0,
   /** Scratch space for helper functions of generated code. */

@@ -53,6 +53,8 @@ export const FLAG = {
   alwaysRegister: 32,
   /** 16-bit operand form of a relative branch. */
   word: 64,
+  /** Conditional branch: the low opcode bits are the condition. */
+  conditional: 128,
 } as const;
 /** Prefix classes, in ENTRY.IMMEDIATE of a prefix entry; a segment prefix has its number in REG_KIND. */
 export const PREFIX = { operandSize: 0, addressSize: 1, segment: 2, rep: 3, repne: 4, lock: 5 } as const;
@@ -79,7 +81,67 @@ export interface EmitHandler {
   readonly emit: (c: InstructionContext) => void;
   readonly form: FormDescription;
   readonly mnemonic: string;
+  /** Carries out the conditional branch of the next record too: its condition code. */
+  readonly fusedCondition?: number;
 }
+
+/** What the decoder knows of each handler, to join it with its neighbours. */
+export const INFO = {
+  SIZE: 40,
+  /** u16: variant that sets no status flags, 0 = none. */
+  FLAGLESS: 0,
+  /** u8: bits of INFO_FLAG. */
+  FLAGS: 2,
+  /** u16 x 16: handler that includes a conditional branch by code, 0 = none. */
+  FUSED: 8,
+} as const;
+export const INFO_FLAG = {
+  /** Sets all status flags, reads none, cannot fault. */
+  overwritesFlags: 1,
+  /** Neither reads nor sets status flags and cannot fault. */
+  neutral: 2,
+} as const;
+
+/** Out of line: what the main dispatch can do without. */
+const COLD_FEATURES = new Set(['fpu', 'mmx', 'sse', 'sse2', 'sse3', 'ssse3', 'fxsr']);
+const COLD_MNEMONICS = new Set([
+  'rcl',
+  'rcr',
+  'shld',
+  'shrd',
+  'bts',
+  'btr',
+  'btc',
+  'xadd',
+  'cmpxchg',
+  'lahf',
+  'sahf',
+  'cmc',
+  'stc',
+  'clc',
+  'prefetch',
+  'prefetchw',
+  'wait',
+  'fwait',
+]);
+
+/** Register forms of these set every status flag without reading one. */
+const OVERWRITING = new Set(['add', 'or', 'and', 'sub', 'xor', 'cmp', 'test', 'neg']);
+/** Register forms of these leave the flags alone. */
+const NEUTRAL = new Set(['mov', 'movzx', 'movsx', 'lea', 'not', 'bswap', 'cbw', 'cwd', 'nop', 'xchg']);
+const FLAGLESS = new Set(['add', 'or', 'and', 'sub', 'xor', 'neg', 'inc', 'dec', 'imul', 'shl', 'shr', 'sar']);
+
+/** Condition codes worth a handler together with a compare or test in front of them. */
+const FUSED_CONDITIONS: Readonly<Record<string, readonly number[]>> = {
+  cmp: [2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15],
+  test: [4, 5, 8, 9, 14, 15],
+  dec: [4, 5, 8, 9],
+  and: [4, 5],
+  sub: [2, 3, 4, 5],
+  add: [4, 5],
+  or: [4, 5],
+};
+
 export interface HelperHandler {
   readonly helper: string;
   readonly width: 1 | 2 | 4;
@@ -109,8 +171,8 @@ const BRANCH_MNEMONICS = new Set([
 ]);
 
 interface Handlers {
-  register: number;
-  memory: number;
+  index: number;
+  cold: boolean;
   stackStride: number;
   farStride: number;
   addressStride: number;
@@ -118,6 +180,9 @@ interface Handlers {
 
 export class DecodeTables {
   readonly emitHandlers: EmitHandler[] = [];
+  /** Emitted handlers kept out of the main dispatch: x87, MMX, SSE and rare ones. Records number them from `firstCold` on. */
+  readonly coldHandlers: EmitHandler[] = [];
+  firstCold = 0;
   readonly helperHandlers: HelperHandler[] = [];
   /** Index of the first helper handler in records; all from here on are helpers. */
   firstHelper = 0;
@@ -127,12 +192,16 @@ export class DecodeTables {
   readonly #emitIndex = new Map<string, number>();
   readonly #helperIndex = new Map<string, number>();
   readonly #emitIds = new Map<(c: InstructionContext) => void, number>();
-  /** Entries whose handlers are helpers hold a relative index until the number of emitted handlers is known. */
-  readonly #helperEntries = new Set<number>();
+  /** Entries of cold handlers and helpers hold a relative index until the number of handlers before them is known. */
+  readonly #relocations = new Map<number, 'cold' | 'helper'>();
   readonly one: number;
   readonly map0f: number;
   readonly map38: number;
   readonly map3a: number;
+  /** Position of the INFO table, as if it began with handler 0. */
+  info = 0;
+  /** Handlers with an entry in the INFO table: all below this number, from HANDLER.first on. */
+  infoEnd = 0;
   readonly #undefined: number;
 
   constructor(definitions: readonly InstructionDefinition[], enabled: (feature: string) => boolean) {
@@ -160,9 +229,43 @@ export class DecodeTables {
         this.#writeUndefined(table + i * ENTRY.SIZE, table === this.one ? FORM.plain : FORM.modrm);
     this.#writePrefixes();
     for (const definition of definitions) if (!definition.feature || enabled(definition.feature)) this.#add(definition);
-    this.firstHelper = HANDLER.first + this.emitHandlers.length;
-    for (const at of this.#helperEntries)
-      this.#view.setUint16(at, this.#view.getUint16(at, true) + this.firstHelper, true);
+    this.#addJoined();
+    this.firstCold = HANDLER.first + this.emitHandlers.length;
+    this.firstHelper = this.firstCold + this.coldHandlers.length;
+    for (const [at, kind] of this.#relocations)
+      this.#view.setUint16(
+        at,
+        this.#view.getUint16(at, true) + (kind === 'cold' ? this.firstCold : this.firstHelper),
+        true,
+      );
+  }
+
+  /** Flagless and fused variants of the handlers so far, and the table that leads the decoder to them. */
+  #addJoined(): void {
+    const base = this.emitHandlers.slice();
+    const count = base.length;
+    this.infoEnd = HANDLER.first + count;
+    this.info = this.#used - HANDLER.first * INFO.SIZE;
+    this.#used += count * INFO.SIZE;
+    if (this.#used > this.bytes.length) throw new Error('decode tables are full');
+    base.forEach(({ emit, form, mnemonic }, i) => {
+      const at = this.info + (HANDLER.first + i) * INFO.SIZE;
+      const flagless = FLAGLESS.has(mnemonic) && form.width === 4;
+      if (flagless) {
+        this.emitHandlers.push({ emit, form: { ...form, flagsUnused: true }, mnemonic });
+        this.#view.setUint16(at + INFO.FLAGLESS, HANDLER.first + this.emitHandlers.length - 1, true);
+      }
+      if (!form.isMemory && form.x87Page === 0)
+        this.bytes[at + INFO.FLAGS] =
+          (OVERWRITING.has(mnemonic) ? INFO_FLAG.overwritesFlags : 0) | (NEUTRAL.has(mnemonic) ? INFO_FLAG.neutral : 0);
+      if (mnemonic === 'lea') this.bytes[at + INFO.FLAGS] = INFO_FLAG.neutral;
+      const compares = mnemonic === 'cmp' || mnemonic === 'test';
+      if (form.width === 2 || (!compares && (form.isMemory || form.width === 1))) return;
+      for (const code of FUSED_CONDITIONS[mnemonic] ?? []) {
+        this.emitHandlers.push({ emit, form, mnemonic, fusedCondition: code });
+        this.#view.setUint16(at + INFO.FUSED + 2 * code, HANDLER.first + this.emitHandlers.length - 1, true);
+      }
+    });
   }
 
   /** Linear-memory address of a table position. */
@@ -177,17 +280,17 @@ export class DecodeTables {
     return at;
   }
 
-  #setHandler(at: number, handler: { helper: boolean; index: number }): void {
+  #setHandler(at: number, handler: { kind: 'hot' | 'cold' | 'helper'; index: number }): void {
     this.#view.setUint16(at, handler.index, true);
-    if (handler.helper) this.#helperEntries.add(at);
-    else this.#helperEntries.delete(at);
+    if (handler.kind === 'hot') this.#relocations.delete(at);
+    else this.#relocations.set(at, handler.kind);
   }
 
   #writeUndefined(at: number, form: number): void {
     this.bytes[at + ENTRY.FORM] = form;
     this.bytes[at + ENTRY.FLAGS] = FLAG.endsBlock | FLAG.alwaysRegister;
-    this.#setHandler(at + ENTRY.REGISTER_HANDLER, { helper: true, index: this.#undefined });
-    this.#setHandler(at + ENTRY.MEMORY_HANDLER, { helper: true, index: this.#undefined });
+    this.#setHandler(at + ENTRY.REGISTER_HANDLER, { kind: 'helper', index: this.#undefined });
+    this.#setHandler(at + ENTRY.MEMORY_HANDLER, { kind: 'helper', index: this.#undefined });
   }
 
   #writePrefixes(): void {
@@ -213,14 +316,15 @@ export class DecodeTables {
       for (let i = 0; i < 8; i++) this.bytes[this.map0f + (byte * 8 + i) * ENTRY.SIZE + ENTRY.FORM] = form;
   }
 
-  #emitHandler(emit: (c: InstructionContext) => void, form: FormDescription, mnemonic: string): number {
+  #emitHandler(emit: (c: InstructionContext) => void, form: FormDescription, mnemonic: string, cold: boolean): number {
     let id = this.#emitIds.get(emit);
     if (id === undefined) this.#emitIds.set(emit, (id = this.#emitIds.size));
-    const key = `${id}/${form.width}${form.isMemory}${form.addressSize}${form.flatStack}${form.near}${form.x87Page}`;
+    const key = `${cold ? 1 : 0}/${id}/${form.width}${form.isMemory}${form.addressSize}${form.flatStack}${form.near}${form.x87Page}`;
     let index = this.#emitIndex.get(key);
     if (index === undefined) {
-      index = HANDLER.first + this.emitHandlers.length;
-      this.emitHandlers.push({ emit, form, mnemonic });
+      const list = cold ? this.coldHandlers : this.emitHandlers;
+      index = (cold ? 0 : HANDLER.first) + list.length;
+      list.push({ emit, form, mnemonic });
       this.#emitIndex.set(key, index);
     }
     return index;
@@ -240,14 +344,22 @@ export class DecodeTables {
   #variants(definition: InstructionDefinition, layout: OperandLayout, encoding: Encoding, isMemory: boolean): Handlers {
     const stack = STACK_MNEMONICS.has(definition.mnemonic);
     const counted = COUNTED_BRANCHES.has(definition.mnemonic);
-    const x87Page =
-      encoding.map === 'one' && encoding.opcode >= 0xd8 && encoding.opcode <= 0xdf ? encoding.opcode & 7 : 0;
+    const x87 = encoding.map === 'one' && encoding.opcode >= 0xd8 && encoding.opcode <= 0xdf;
+    const x87Page = x87 ? encoding.opcode & 7 : 0;
+    const cold = x87 || COLD_FEATURES.has(definition.feature ?? '') || COLD_MNEMONICS.has(definition.mnemonic);
     const indices: number[] = [];
     for (const addressSize of counted ? ([4, 2] as const) : ([4] as const))
       for (const near of layout.relative ? [true, false] : [true])
         for (const flatStack of stack ? [true, false] : [true]) {
-          const form: FormDescription = { width: layout.width, isMemory, addressSize, flatStack, near, x87Page };
-          indices.push(this.#emitHandler(definition.emit!, form, definition.mnemonic));
+          const form: FormDescription = {
+            width: x87 ? 4 : layout.width,
+            isMemory,
+            addressSize,
+            flatStack,
+            near,
+            x87Page,
+          };
+          indices.push(this.#emitHandler(definition.emit!, form, definition.mnemonic, cold));
         }
     indices.forEach((index, i) => {
       if (index !== indices[0]! + i) throw new Error(`variants of ${definition.mnemonic} are not consecutive`);
@@ -255,8 +367,8 @@ export class DecodeTables {
     const stackStride = stack ? 1 : 0;
     const farStride = layout.relative ? (stack ? 2 : 1) : 0;
     return {
-      register: indices[0]!,
-      memory: indices[0]!,
+      index: indices[0]!,
+      cold,
       stackStride,
       farStride,
       addressStride: counted ? (stack ? 2 : 1) * (layout.relative ? 2 : 1) : 0,
@@ -284,8 +396,9 @@ export class DecodeTables {
       (name === 'lea' ? FLAG.noSegment : 0) |
       (name === 'pop' && hasModrm ? FLAG.popsFirst : 0) |
       (layout.registerOnly && (encoding.opcode & 0xfc) === 0x20 && encoding.map === '0f' ? FLAG.alwaysRegister : 0) |
-      (layout.relative && operandSize === 2 ? FLAG.word : 0);
-    const undefinedHandler = { helper: true, index: this.#undefined };
+      (layout.relative && operandSize === 2 ? FLAG.word : 0) |
+      (layout.relative && /^j(?!mp|cxz)/.test(name) ? FLAG.conditional : 0);
+    const undefinedHandler = { kind: 'helper' as const, index: this.#undefined };
     for (const [offset, exists, isMemory] of [
       [ENTRY.REGISTER_HANDLER, hasRegisterForm, false],
       [ENTRY.MEMORY_HANDLER, hasMemoryForm, true],
@@ -294,7 +407,7 @@ export class DecodeTables {
         this.#setHandler(at + offset, undefinedHandler);
       } else if (definition.emit) {
         const handlers = this.#variants(definition, layout, encoding, isMemory);
-        this.#setHandler(at + offset, { helper: false, index: handlers.register });
+        this.#setHandler(at + offset, { kind: handlers.cold ? 'cold' : 'hot', index: handlers.index });
         bytes[at + ENTRY.STACK_STRIDE] = handlers.stackStride;
         bytes[at + ENTRY.FAR_STRIDE] = handlers.farStride;
         bytes[at + ENTRY.ADDRESS_STRIDE] = handlers.addressStride;
@@ -308,7 +421,7 @@ export class DecodeTables {
           mnemonic: name,
           isX87,
         });
-        this.#setHandler(at + offset, { helper: true, index });
+        this.#setHandler(at + offset, { kind: 'helper', index });
       }
     }
     if (layout.fixedReg !== undefined) bytes[at + ENTRY.FIXED_REG] = layout.fixedReg;

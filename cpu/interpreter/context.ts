@@ -18,7 +18,7 @@ import {
 } from '../emitter/index.ts';
 import { RECORD, SEGMENT, STATE } from '../layout.ts';
 import type { Width } from '../semantics/context.ts';
-import type { CoreContext } from '../semantics/context-control.ts';
+import type { CoreContext, FlagSource } from '../semantics/context-control.ts';
 import { VECTOR } from '../state.ts';
 
 /** Call-outs for accesses that the tables do not answer. Each may set STATE.FAULT. */
@@ -58,6 +58,8 @@ export interface Frame {
   readonly slow: SlowAccess;
   /** (record, linear target) -> record of the target, stored as link; 0 on a fault. */
   readonly link: FunctionRef & { result: 'i32' };
+  /** Sets a local to what a lookup answers; code in device memory is fetched through the bus, which may look at the budget. */
+  readonly countedLookup: (into: Local<'i32'>, call: () => Expr<'i32'>) => void;
   readonly functions: ReadonlyMap<string, FunctionRef>;
 }
 
@@ -71,6 +73,8 @@ export interface FormDescription {
   readonly near: boolean;
   /** Bits 8-10 of the x87 opcode. */
   readonly x87Page: number;
+  /** Variant for when the status flags are overwritten unseen. */
+  readonly flagsUnused?: boolean;
 }
 
 const PAGE_MASK = 0xfff;
@@ -84,6 +88,8 @@ export class InterpreterContext implements CoreContext {
   readonly #form: FormDescription;
   #address: Local<'i32'> | undefined;
   #rmwHost: Local<'i32'> | undefined;
+  readonly flagsUnused: boolean;
+  #flags: { source: FlagSource; width: Width; a: I32; b: I32; result: I32 } | undefined;
   /** True once the handler has ended itself by a branch. */
   ended = false;
 
@@ -92,6 +98,7 @@ export class InterpreterContext implements CoreContext {
     this.width = form.width;
     this.isMemory = form.isMemory;
     this.addressSize = form.addressSize;
+    this.flagsUnused = form.flagsUnused ?? false;
     this.#frame = frame;
     this.#form = form;
   }
@@ -318,10 +325,11 @@ export class InterpreterContext implements CoreContext {
     if (!host) throw new Error('writeBack without readForWrite');
     const { f, slow } = this.#frame;
     const stable = this.#stable(value);
+    // The write cannot fault any more.
     f.if(
       host,
       () => this.#storeWidth(host, width, stable),
-      () => f.run(slow.write, this.address(), width, stable),
+      () => this.#callOut(() => f.run(slow.write, this.address(), width, stable)),
     );
   }
 
@@ -442,6 +450,46 @@ export class InterpreterContext implements CoreContext {
     return code & 1 ? i32.eqz(truth()) : truth();
   }
 
+  flagsFrom(source: FlagSource, width: Width, a: I32, b: I32, result: I32): void {
+    this.#flags = { source, width, a, b, result };
+  }
+  /** Condition code 0-15 from the operands of the instruction just emitted; undefined if they do not tell. */
+  conditionFromOperands(code: number): Expr<'i32'> | undefined {
+    const flags = this.#flags;
+    if (!flags) return undefined;
+    const { source, width, a, b, result } = flags;
+    const shift = 32 - 8 * width;
+    const top = (value: I32): Expr<'i32'> => (shift ? i32.shl(value, shift) : asI32(value));
+    const positive = (): Expr<'i32'> | undefined => {
+      switch (code >> 1) {
+        case 1:
+          return source === 'difference' ? i32.lt_u(a, b) : undefined;
+        case 2:
+          return source === 'difference' ? i32.eq(a, b) : i32.eqz(top(result));
+        case 3:
+          return source === 'difference' ? i32.le_u(a, b) : undefined;
+        case 4:
+          return i32.lt_s(top(result), 0);
+        case 6:
+          return source === 'difference'
+            ? i32.lt_s(top(a), top(b))
+            : source === 'logic'
+              ? i32.lt_s(top(result), 0)
+              : undefined;
+        case 7:
+          return source === 'difference'
+            ? i32.le_s(top(a), top(b))
+            : source === 'logic'
+              ? i32.le_s(top(result), 0)
+              : undefined;
+        default:
+          return undefined;
+      }
+    };
+    const condition = positive();
+    return condition && code & 1 ? i32.eqz(condition) : condition;
+  }
+
   nextEip(): Expr<'i32'> {
     const place = this.f.let(this.#place());
     const next = i32.add(i32.load(0, STATE.CODE_EIP), i32.add(i32.shr_u(place, 4), i32.and(place, 15)));
@@ -461,7 +509,7 @@ export class InterpreterContext implements CoreContext {
     this.ended = true;
   }
   branch(condition?: Expr<'i32'>): void {
-    const { f, pc, target, taken, dispatch, targetFault, link } = this.#frame;
+    const { f, pc, target, taken, dispatch, targetFault, link, countedLookup } = this.#frame;
     const go = (): void => {
       if (!this.#form.near) {
         const eip = f.let(i32.add(this.nextEip(), this.relative()));
@@ -475,7 +523,7 @@ export class InterpreterContext implements CoreContext {
       f.if(i32.eqz(record), () => {
         const place = f.let(this.#place());
         const offset = i32.add(i32.add(i32.shr_u(place, 4), i32.and(place, 15)), this.relative());
-        f.set(record, f.call(link, pc, i32.add(i32.load(0, STATE.CODE_PAGE), offset)));
+        countedLookup(record, () => f.call(link, pc, i32.add(i32.load(0, STATE.CODE_PAGE), offset)));
         f.brIf(targetFault, i32.eqz(record));
       });
       f.set(pc, record);

@@ -70,6 +70,8 @@ export function generateProcessor(
   const generalProtection = tables.firstHelper + tables.helperHandlers.length;
   const { lookup, link } = defineDecoder(m, tables, decoderImports, generalProtection);
 
+  const cold = defineCold(m, tables, slow, link, functions);
+
   const run = m.function([], 'i32', (f) => {
     const pc = f.local('i32');
     const budget = f.let(i32.load(0, STATE.BUDGET));
@@ -197,11 +199,20 @@ export function generateProcessor(
       f.end();
       f.scope(() => build(0));
     }
-    for (const { emit, form } of tables.emitHandlers) {
+    for (const { emit, form, fusedCondition } of tables.emitHandlers) {
       f.end();
       f.scope(() => {
-        const context = new InterpreterContext(frame, form);
+        // Stepping shows the flags after every instruction and stops between any two.
+        const context = new InterpreterContext(frame, stepping ? { ...form, flagsUnused: false } : form);
         emit(context);
+        if (fusedCondition !== undefined && !stepping) {
+          const condition = context.conditionFromOperands(fusedCondition);
+          if (!condition) throw new Error(`condition ${fusedCondition} cannot be told from the operands`);
+          const taken = f.let(condition);
+          f.set(pc, i32.add(pc, RECORD.SIZE));
+          f.set(budget, i32.sub(budget, 1));
+          new InterpreterContext(frame, { ...form, width: 4, near: true }).branch(taken);
+        }
         if (!context.ended) advance();
       });
     }
@@ -213,6 +224,12 @@ export function generateProcessor(
       f.br(fault);
     });
     f.store(0, budget, STATE.BUDGET);
+    f.if(i32.lt_u(i32.load16_u(pc), tables.firstHelper), () => {
+      f.set(reason, f.call(cold, pc, tlbRead, tlbWrite));
+      f.set(budget, i32.load(0, STATE.BUDGET));
+      f.brIf(fault, reason);
+      advance();
+    });
     f.if(f.call(helper, pc), () => {
       f.set(reason, EXIT.helper);
       f.set(budget, i32.load(0, STATE.BUDGET));
@@ -243,6 +260,55 @@ export function generateProcessor(
   m.export('lookup', lookup);
   for (const [name, ref] of functions) m.export(name, ref);
   return m.build();
+}
+
+/** (record, read table, write table) -> 1 if STATE.FAULT_VECTOR is to be delivered: carries out one cold handler. */
+function defineCold(
+  m: ModuleBuilder,
+  tables: DecodeTables,
+  slow: SlowAccess,
+  link: Frame['link'],
+  functions: ReadonlyMap<string, FunctionRef>,
+): FunctionRef & { result: 'i32' } {
+  return m.function(['i32', 'i32', 'i32'], 'i32', (f) => {
+    const [pc, tlbRead, tlbWrite] = f.params as [Local<'i32'>, Local<'i32'>, Local<'i32'>];
+    const budget = f.let(i32.load(0, STATE.BUDGET));
+    const fault = f.openBlock();
+    const next = f.openBlock();
+    // Cold handlers do not jump: the labels for that are those of the way on.
+    const frame: Frame = {
+      f,
+      pc,
+      budget,
+      tlbRead,
+      tlbWrite,
+      target: budget,
+      next,
+      taken: next,
+      dispatch: next,
+      fault,
+      targetFault: fault,
+      slow,
+      link,
+      functions,
+    };
+    const labels = tables.coldHandlers.map(() => f.openBlock()).reverse();
+    f.brTable(i32.sub(i32.load16_u(pc), tables.firstCold), labels, labels[0]!);
+    for (const { emit, form } of tables.coldHandlers) {
+      f.end();
+      f.scope(() => {
+        const context = new InterpreterContext(frame, form);
+        emit(context);
+        if (context.ended) throw new Error('a cold handler must not end by a jump');
+        f.br(next);
+      });
+    }
+    f.end(); // next
+    f.return(0);
+    f.end(); // fault
+    f.return(1);
+    f.unreachable();
+  });
 }
 
 /** The six address records: linear address of a memory operand into STATE.ADDRESS, segment limits checked. */

@@ -22,6 +22,21 @@ import { divideAccumulator, imulRegRm, imulRegRmImm, multiplyAccumulator } from 
 import { doubleShift, shift, type ShiftName } from '../semantics/shifts.ts';
 import type { InstructionDefinition } from './definition.ts';
 
+/** One emitter for equal meanings, so that forms which differ only in encoding share their handlers. */
+function shared<A extends unknown[]>(make: (...args: A) => Emit): (...args: A) => Emit {
+  const made = new Map<string, Emit>();
+  return (...args) => {
+    const key = args.join();
+    let emit = made.get(key);
+    if (!emit) made.set(key, (emit = make(...args)));
+    return emit;
+  };
+}
+const aluShared = shared(alu);
+const testShared = shared(test);
+const shiftShared = shared(shift);
+const jccShared = shared(control.jcc);
+
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
 function line(
@@ -60,32 +75,32 @@ const aluLines = ALU_NAMES.flatMap((name, n) => {
   const base = n << 3;
   const memory = name === 'cmp' ? {} : locked;
   return [
-    line(`${hex(base)} /r`, name, 'Eb,Gb', alu(name, 'rm,reg'), memory),
-    line(`${hex(base + 1)} /r`, name, 'Ev,Gv', alu(name, 'rm,reg'), memory),
-    line(`${hex(base + 2)} /r`, name, 'Gb,Eb', alu(name, 'reg,rm')),
-    line(`${hex(base + 3)} /r`, name, 'Gv,Ev', alu(name, 'reg,rm')),
-    line(hex(base + 4), name, 'AL,Ib', alu(name, 'acc,imm')),
-    line(hex(base + 5), name, 'rAX,Iz', alu(name, 'acc,imm')),
-    line(`80 /${n}`, name, 'Eb,Ib', alu(name, 'rm,imm'), memory),
-    line(`81 /${n}`, name, 'Ev,Iz', alu(name, 'rm,imm'), memory),
-    line(`82 /${n}`, name, 'Eb,Ib', alu(name, 'rm,imm'), memory),
-    line(`83 /${n}`, name, 'Ev,Is', alu(name, 'rm,imm'), memory),
+    line(`${hex(base)} /r`, name, 'Eb,Gb', aluShared(name, 'rm,reg'), memory),
+    line(`${hex(base + 1)} /r`, name, 'Ev,Gv', aluShared(name, 'rm,reg'), memory),
+    line(`${hex(base + 2)} /r`, name, 'Gb,Eb', aluShared(name, 'reg,rm')),
+    line(`${hex(base + 3)} /r`, name, 'Gv,Ev', aluShared(name, 'reg,rm')),
+    line(hex(base + 4), name, 'AL,Ib', aluShared(name, 'acc,imm')),
+    line(hex(base + 5), name, 'rAX,Iz', aluShared(name, 'acc,imm')),
+    line(`80 /${n}`, name, 'Eb,Ib', aluShared(name, 'rm,imm'), memory),
+    line(`81 /${n}`, name, 'Ev,Iz', aluShared(name, 'rm,imm'), memory),
+    line(`82 /${n}`, name, 'Eb,Ib', aluShared(name, 'rm,imm'), memory),
+    line(`83 /${n}`, name, 'Ev,Is', aluShared(name, 'rm,imm'), memory),
   ];
 });
 
 const SHIFTS: readonly ShiftName[] = ['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'shl', 'sar'];
 const shiftLines = SHIFTS.flatMap((name, n) => [
-  line(`c0 /${n}`, name, 'Eb,Ib', shift(name, 'imm'), written),
-  line(`c1 /${n}`, name, 'Ev,Ib', shift(name, 'imm'), written),
-  line(`d0 /${n}`, name, 'Eb,1', shift(name, 'one'), written),
-  line(`d1 /${n}`, name, 'Ev,1', shift(name, 'one'), written),
-  line(`d2 /${n}`, name, 'Eb,CL', shift(name, 'cl'), written),
-  line(`d3 /${n}`, name, 'Ev,CL', shift(name, 'cl'), written),
+  line(`c0 /${n}`, name, 'Eb,Ib', shiftShared(name, 'imm'), written),
+  line(`c1 /${n}`, name, 'Ev,Ib', shiftShared(name, 'imm'), written),
+  line(`d0 /${n}`, name, 'Eb,1', shiftShared(name, 'one'), written),
+  line(`d1 /${n}`, name, 'Ev,1', shiftShared(name, 'one'), written),
+  line(`d2 /${n}`, name, 'Eb,CL', shiftShared(name, 'cl'), written),
+  line(`d3 /${n}`, name, 'Ev,CL', shiftShared(name, 'cl'), written),
 ]);
 
 const conditionLines = CONDITIONS.flatMap((name, code) => [
-  line(hex(0x70 + code), `j${name}`, 'Jb', control.jcc(code)),
-  line(`0f ${hex(0x80 + code)}`, `j${name}`, 'Jz', control.jcc(code)),
+  line(hex(0x70 + code), `j${name}`, 'Jb', jccShared(code)),
+  line(`0f ${hex(0x80 + code)}`, `j${name}`, 'Jz', jccShared(code)),
   line(`0f ${hex(0x90 + code)} /r`, `set${name}`, 'Eb', setcc(code), written),
   line(`0f ${hex(0x40 + code)} /r`, `cmov${name}`, 'Gv,Ev', cmovcc(code), { feature: 'cmov' }),
 ]);
@@ -114,10 +129,10 @@ export const integerDefinitions: readonly InstructionDefinition[] = [
   line('69 /r', 'imul', 'Gv,Ev,Iz', imulRegRmImm),
   line('6b /r', 'imul', 'Gv,Ev,Is', imulRegRmImm),
   line('0f af /r', 'imul', 'Gv,Ev', imulRegRm),
-  line('84 /r', 'test', 'Eb,Gb', test('rm,reg')),
-  line('85 /r', 'test', 'Ev,Gv', test('rm,reg')),
-  line('a8', 'test', 'AL,Ib', test('acc,imm')),
-  line('a9', 'test', 'rAX,Iz', test('acc,imm')),
+  line('84 /r', 'test', 'Eb,Gb', testShared('rm,reg')),
+  line('85 /r', 'test', 'Ev,Gv', testShared('rm,reg')),
+  line('a8', 'test', 'AL,Ib', testShared('acc,imm')),
+  line('a9', 'test', 'rAX,Iz', testShared('acc,imm')),
   line('86 /r', 'xchg', 'Eb,Gb', data.xchg, locked),
   line('87 /r', 'xchg', 'Ev,Gv', data.xchg, locked),
   line('88 /r', 'mov', 'Eb,Gb', data.movRmReg, written),
@@ -154,10 +169,10 @@ export const integerDefinitions: readonly InstructionDefinition[] = [
   line('f9', 'stc', '', data.stc),
   line('fc', 'cld', '', data.cld),
   line('fd', 'std', '', data.std),
-  line('f6 /0', 'test', 'Eb,Ib', test('rm,imm')),
-  line('f6 /1', 'test', 'Eb,Ib', test('rm,imm')),
-  line('f7 /0', 'test', 'Ev,Iz', test('rm,imm')),
-  line('f7 /1', 'test', 'Ev,Iz', test('rm,imm')),
+  line('f6 /0', 'test', 'Eb,Ib', testShared('rm,imm')),
+  line('f6 /1', 'test', 'Eb,Ib', testShared('rm,imm')),
+  line('f7 /0', 'test', 'Ev,Iz', testShared('rm,imm')),
+  line('f7 /1', 'test', 'Ev,Iz', testShared('rm,imm')),
   line('f6 /2', 'not', 'Eb', not, locked),
   line('f7 /2', 'not', 'Ev', not, locked),
   line('f6 /3', 'neg', 'Eb', neg, locked),

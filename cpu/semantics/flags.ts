@@ -18,17 +18,23 @@ export const subBorrows = (a: I32, b: I32, r: I32): Expr<'i32'> =>
   i32.or(i32.and(i32.not(a), b), i32.and(i32.not(i32.xor(a, b)), r));
 
 export function flagsAdd(c: CoreContext, width: Width, a: I32, b: I32, r: I32): void {
+  c.flagsFrom('result', width, a, b, r);
+  if (c.flagsUnused) return;
   c.setResult(width, r);
   c.setCarry(alignCarries(width, addCarries(a, b, r), c));
 }
 
 export function flagsSub(c: CoreContext, width: Width, a: I32, b: I32, r: I32): void {
+  c.flagsFrom('difference', width, a, b, r);
+  if (c.flagsUnused) return;
   c.setResult(width, r);
   c.setCarry(alignCarries(width, subBorrows(a, b, r), c));
 }
 
 /** AND OR XOR TEST: CF = OF = 0, AF (undefined) = 0. */
 export function flagsLogic(c: CoreContext, width: Width, r: I32): void {
+  c.flagsFrom('logic', width, r, 0, r);
+  if (c.flagsUnused) return;
   c.setResult(width, r);
   c.setCarry(0);
 }
@@ -38,6 +44,8 @@ export const carryFlag = (c: CoreContext): Expr<'i32'> => i32.shr_u(c.carry(), 3
 
 /** INC and DEC: all flags but CF from the carries of the operation. */
 export function flagsKeepCarry(c: CoreContext, width: Width, r: I32, carries: Expr<'i32'>): void {
+  c.flagsFrom('result', width, r, 0, r);
+  if (c.flagsUnused) return;
   const word = c.f.let(alignCarries(width, carries, c));
   const cf = c.f.let(i32.and(c.carry(), 0x80000000));
   const of = i32.and(i32.xor(word, i32.shl(word, 1)), 0x80000000);
