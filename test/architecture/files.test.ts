@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT, sourceFiles } from './sources.ts';
 
+/** Lines; tests may be a little longer, since each is read by itself. */
 const LIMIT = 600;
+const TEST_LIMIT = 700;
 
 /** Long files that are one table each. */
 const TABLES: readonly RegExp[] = [/^cpu\/opcodes\//, /^test\/.*(?:vectors|fixtures)\.ts$/];
@@ -14,7 +16,7 @@ describe('files', () => {
     const long = sourceFiles('cpu', 'devices', 'vhd', 'src', 'test', 'bench')
       .filter(({ path }) => !TABLES.some((table) => table.test(path)))
       .map(({ path, text }) => [path, text.split('\n').length] as const)
-      .filter(([, lines]) => lines > LIMIT + 1);
+      .filter(([path, lines]) => lines > (path.startsWith('test/') ? TEST_LIMIT : LIMIT) + 1);
     expect(long).toEqual([]);
   });
 
