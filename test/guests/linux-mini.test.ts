@@ -20,7 +20,7 @@ describe('linux-mini', () => {
       const cpu = name.includes('pae') ? ['--cpu', '+pae'] : [];
       const run = await boot([image(name), '--memory', '128', ...cpu], LIMIT);
       const marks = run.serial.split('\n').filter((line) => line.startsWith('@@'));
-      expect(marks.join('\n')).toContain('@@READY');
+      expect(marks.join('\n'), run.talk).toContain('@@READY');
       expect(marks.filter((line) => line.startsWith('@@MODFAIL'))).toEqual([]);
       // The drivers that bind to the board of the original product.
       expect(run.serial).toMatch(/@@DISK .*(?:sda|sr0)/);
