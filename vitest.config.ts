@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Folders whose tests boot whole guests or run long instruction streams: a process each, and minutes of time. */
 const SLOW = ['test/guests/**/*.test.ts', 'test/conformance/**/*.test.ts'];
 
+// The projects run one after the other (`groupOrder`), so that boots and timing are not disturbed by the rest.
 export default defineConfig({
   test: {
     projects: [
@@ -11,6 +12,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: SLOW,
+          sequence: { groupOrder: 0 },
           testTimeout: 20_000,
         },
       },
@@ -18,6 +20,7 @@ export default defineConfig({
         test: {
           name: 'conformance',
           include: ['test/conformance/**/*.test.ts'],
+          sequence: { groupOrder: 1 },
           pool: 'forks',
           testTimeout: 300_000,
         },
@@ -26,6 +29,7 @@ export default defineConfig({
         test: {
           name: 'guests',
           include: ['test/guests/**/*.test.ts'],
+          sequence: { groupOrder: 2 },
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 600_000,
