@@ -33,7 +33,8 @@ export interface StateDeclaration {
   readonly loaded?: () => void;
 }
 
-export type SavedValue = boolean | number | string | null | Uint8Array | Uint16Array | Uint32Array | number[] | SavedState | SavedState[];
+export type SavedValue =
+  boolean | number | string | null | Uint8Array | Uint16Array | Uint32Array | number[] | SavedState | SavedState[];
 export interface SavedState {
   [field: string]: SavedValue;
 }
@@ -88,7 +89,8 @@ function loadFields(path: string, target: Holder, version: number, fields: reado
     } else if ('record' in type) {
       loadFields(at, target[name] as Holder, version, type.record, value as SavedState);
     } else if ('list' in type) {
-      if (!Array.isArray(value) || value.length !== type.length) throw new StateError(`${at}: expected ${type.length} items`);
+      if (!Array.isArray(value) || value.length !== type.length)
+        throw new StateError(`${at}: expected ${type.length} items`);
       value.forEach((item, i) =>
         loadFields(`${at}[${i}]`, (target[name] as Holder[])[i]!, version, type.list, item as SavedState),
       );
@@ -107,7 +109,8 @@ function loadFields(path: string, target: Holder, version: number, fields: reado
     } else {
       const own = target[name] as Uint8Array;
       const list = value as Uint8Array;
-      if (!ArrayBuffer.isView(list) || list.length !== own.length) throw new StateError(`${at}: expected ${own.length} items`);
+      if (!ArrayBuffer.isView(list) || list.length !== own.length)
+        throw new StateError(`${at}: expected ${own.length} items`);
       own.set(list);
     }
   }
@@ -125,7 +128,9 @@ export function saveState(declaration: StateDeclaration): SavedState {
 export function loadState(device: string, declaration: StateDeclaration, saved: SavedState): void {
   const version = saved['version'];
   if (typeof version !== 'number' || version < 1 || version > declaration.version)
-    throw new StateError(`${device}: state version ${String(version)} cannot be read by version ${declaration.version}`);
+    throw new StateError(
+      `${device}: state version ${String(version)} cannot be read by version ${declaration.version}`,
+    );
   loadFields(device, declaration.target as Holder, version, declaration.fields, saved);
   declaration.loaded?.();
 }

@@ -245,7 +245,8 @@ export const ifValue = <T extends ValueType>(condition: I32, whenTrue: Expr<T>, 
   new IfValue(asI32(condition), whenTrue, whenFalse);
 /** Sets a local and yields the value. */
 export const tee = <T extends ValueType>(local: Local<T>, value: Expr<T>): Expr<T> => new Tee(local, value);
-export const callExpr = <T extends ValueType>(type: T, index: number, args: readonly Expr[]): Expr<T> => new Call(type, index, args);
+export const callExpr = <T extends ValueType>(type: T, index: number, args: readonly Expr[]): Expr<T> =>
+  new Call(type, index, args);
 
 type Fold = (a: number, b: number) => number;
 
@@ -262,8 +263,14 @@ function binary(code: number, fold?: Fold, neutral?: number) {
     return new Op('i32', code, [left, right]);
   };
 }
-const unary = (code: number) => (a: I32): Expr<'i32'> => new Op('i32', code, [asI32(a)]);
-const load32 = (code: number) => (address: I32, offset = 0): Expr<'i32'> => new Load('i32', code, asI32(address), offset);
+const unary =
+  (code: number) =>
+  (a: I32): Expr<'i32'> =>
+    new Op('i32', code, [asI32(a)]);
+const load32 =
+  (code: number) =>
+  (address: I32, offset = 0): Expr<'i32'> =>
+    new Load('i32', code, asI32(address), offset);
 
 export const i32 = {
   const: (value: number): Expr<'i32'> => new ConstI32(value),
@@ -311,10 +318,22 @@ export const i32 = {
   not: (a: I32): Expr<'i32'> => i32.xor(a, -1),
 };
 
-const binary64 = (code: number) => (a: I64, b: I64): Expr<'i64'> => new Op('i64', code, [asI64(a), asI64(b)]);
-const compare64 = (code: number) => (a: I64, b: I64): Expr<'i32'> => new Op('i32', code, [asI64(a), asI64(b)]);
-const unary64 = (code: number) => (a: I64): Expr<'i64'> => new Op('i64', code, [asI64(a)]);
-const load64 = (code: number) => (address: I32, offset = 0): Expr<'i64'> => new Load('i64', code, asI32(address), offset);
+const binary64 =
+  (code: number) =>
+  (a: I64, b: I64): Expr<'i64'> =>
+    new Op('i64', code, [asI64(a), asI64(b)]);
+const compare64 =
+  (code: number) =>
+  (a: I64, b: I64): Expr<'i32'> =>
+    new Op('i32', code, [asI64(a), asI64(b)]);
+const unary64 =
+  (code: number) =>
+  (a: I64): Expr<'i64'> =>
+    new Op('i64', code, [asI64(a)]);
+const load64 =
+  (code: number) =>
+  (address: I32, offset = 0): Expr<'i64'> =>
+    new Load('i64', code, asI32(address), offset);
 
 export const i64 = {
   const: (value: bigint): Expr<'i64'> => new ConstI64(value),
@@ -359,9 +378,18 @@ export const i64 = {
   not: (a: I64): Expr<'i64'> => i64.xor(a, -1n),
 };
 
-const binaryF64 = (code: number) => (a: F64, b: F64): Expr<'f64'> => new Op('f64', code, [asF64(a), asF64(b)]);
-const compareF64 = (code: number) => (a: F64, b: F64): Expr<'i32'> => new Op('i32', code, [asF64(a), asF64(b)]);
-const unaryF64 = (code: number) => (a: F64): Expr<'f64'> => new Op('f64', code, [asF64(a)]);
+const binaryF64 =
+  (code: number) =>
+  (a: F64, b: F64): Expr<'f64'> =>
+    new Op('f64', code, [asF64(a), asF64(b)]);
+const compareF64 =
+  (code: number) =>
+  (a: F64, b: F64): Expr<'i32'> =>
+    new Op('i32', code, [asF64(a), asF64(b)]);
+const unaryF64 =
+  (code: number) =>
+  (a: F64): Expr<'f64'> =>
+    new Op('f64', code, [asF64(a)]);
 
 export const f64 = {
   const: (value: number): Expr<'f64'> => new ConstF64(value),
@@ -389,8 +417,14 @@ export const f64 = {
   load: (address: I32, offset = 0): Expr<'f64'> => new Load('f64', 0x2b, asI32(address), offset),
 };
 
-const binaryF32 = (code: number) => (a: F32, b: F32): Expr<'f32'> => new Op('f32', code, [a, b]);
-const compareF32 = (code: number) => (a: F32, b: F32): Expr<'i32'> => new Op('i32', code, [a, b]);
+const binaryF32 =
+  (code: number) =>
+  (a: F32, b: F32): Expr<'f32'> =>
+    new Op('f32', code, [a, b]);
+const compareF32 =
+  (code: number) =>
+  (a: F32, b: F32): Expr<'i32'> =>
+    new Op('i32', code, [a, b]);
 
 export const f32 = {
   eq: compareF32(0x5b),

@@ -73,8 +73,13 @@ export class FunctionBuilder {
     return local;
   }
 
-  set<T extends ValueType>(local: Local<T>, value: Expr<T> | (T extends 'i32' ? number : T extends 'i64' ? bigint : never)): void {
-    (typeof value === 'number' ? asI32(value) : typeof value === 'bigint' ? asI64(value) : (value as Expr)).emit(this.code);
+  set<T extends ValueType>(
+    local: Local<T>,
+    value: Expr<T> | (T extends 'i32' ? number : T extends 'i64' ? bigint : never),
+  ): void {
+    (typeof value === 'number' ? asI32(value) : typeof value === 'bigint' ? asI64(value) : (value as Expr)).emit(
+      this.code,
+    );
     this.code.u8(0x21);
     this.code.u32(local.index);
   }

@@ -33,7 +33,12 @@ export class ModuleBuilder {
   }
 
   /** Imports come before every declared function. */
-  importFunction<R extends ValueType | undefined>(module: string, name: string, params: readonly ValueType[], result: R): Ref<R> {
+  importFunction<R extends ValueType | undefined>(
+    module: string,
+    name: string,
+    params: readonly ValueType[],
+    result: R,
+  ): Ref<R> {
     if (this.#functions.length) throw new Error('imports must precede functions');
     this.#imports.push({ module, name, type: this.#type({ params, result }) });
     return { index: this.#imports.length - 1, params, result };
@@ -52,7 +57,11 @@ export class ModuleBuilder {
   }
 
   /** Declares and defines at once. */
-  function<R extends ValueType | undefined>(params: readonly ValueType[], result: R, build: (f: FunctionBuilder) => void): Ref<R> {
+  function<R extends ValueType | undefined>(
+    params: readonly ValueType[],
+    result: R,
+    build: (f: FunctionBuilder) => void,
+  ): Ref<R> {
     const ref = this.declare(params, result);
     this.define(ref, build);
     return ref;

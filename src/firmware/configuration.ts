@@ -1,7 +1,12 @@
 /** Everything the firmware learns from the machine through fw_cfg. Source: SeaBIOS, docs/Runtime_config.md. */
 import type { FwCfgFile } from '../../devices/fw-cfg/index.ts';
 import { FwCfgKey } from '../../devices/fw-cfg/index.ts';
-import type { BootDevice, FloppyDriveConfiguration, IdeDriveConfiguration, SmbiosConfiguration } from '../machine/configuration.ts';
+import type {
+  BootDevice,
+  FloppyDriveConfiguration,
+  IdeDriveConfiguration,
+  SmbiosConfiguration,
+} from '../machine/configuration.ts';
 import { RSDP_FILE, TABLES_FILE, buildAcpi } from './acpi.ts';
 import { buildPciIrqRouting } from './pci-irq-routing.ts';
 import { buildSmbios } from './smbios.ts';
@@ -102,7 +107,10 @@ export function describeToFirmware(description: FirmwareDescription): FirmwareIt
       { name: 'bootorder', bytes: order },
       { name: 'etc/show-boot-menu', bytes: u16(0) },
       { name: 'etc/boot-fail-wait', bytes: u32(NO_RETRY) },
-      { name: `pci${hex(description.video.vendor)},${hex(description.video.device)}.rom`, bytes: description.videoBios },
+      {
+        name: `pci${hex(description.video.vendor)},${hex(description.video.device)}.rom`,
+        bytes: description.videoBios,
+      },
     ],
   };
 }

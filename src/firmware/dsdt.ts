@@ -108,12 +108,7 @@ function isaDevices(options: DsdtOptions): Aml[] {
     isaDevice('TMR', 'PNP0100', ports(0x40, 4), irq(0)),
     isaDevice('DMAC', 'PNP0200', ports(0x00, 16), ports(0x81, 15), ports(0xc0, 32), dma(4, true)),
     isaDevice('KBD', 'PNP0303', ports(0x60, 1), ports(0x64, 1), irq(1)),
-    identified(
-      'MOU',
-      'PNP0F03',
-      aml.name('_CID', aml.eisaId('PNP0F13')),
-      aml.name('_CRS', resource.template(irq(12))),
-    ),
+    identified('MOU', 'PNP0F03', aml.name('_CID', aml.eisaId('PNP0F13')), aml.name('_CRS', resource.template(irq(12)))),
     isaDevice('RTC', 'PNP0B00', ports(0x70, 4), irq(8)),
     isaDevice('FPU', 'PNP0C04', ports(0xf0, 16), irq(13)),
     isaDevice('SPKR', 'PNP0800', ports(0x61, 1)),
@@ -185,9 +180,5 @@ export function dsdtBody(options: DsdtOptions): Aml {
   // Sleep types as the PIIX4 knows them: SUS_TYP 5 working, 0 soft off.
   const sleep = (type: number): Aml =>
     aml.packageOf(aml.integer(type), aml.integer(type), aml.integer(0), aml.integer(0));
-  return [
-    ...aml.scope('\\_SB', root, motherboard()),
-    ...aml.name('\\_S0', sleep(5)),
-    ...aml.name('\\_S5', sleep(0)),
-  ];
+  return [...aml.scope('\\_SB', root, motherboard()), ...aml.name('\\_S0', sleep(5)), ...aml.name('\\_S5', sleep(0))];
 }

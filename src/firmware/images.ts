@@ -24,7 +24,8 @@ export function checkImages(images: FirmwareImages, biosName: string, videoBiosN
   if (!BIOS_SIZES.includes(bios.length))
     refuse(biosName, `a BIOS image has 64, 128 or 256 KiB; this file has ${bios.length} bytes`);
   // The processor starts 16 bytes below the end.
-  if (bios.subarray(-16).every((byte) => byte === 0 || byte === 0xff)) refuse(biosName, 'the image has no reset vector');
+  if (bios.subarray(-16).every((byte) => byte === 0 || byte === 0xff))
+    refuse(biosName, 'the image has no reset vector');
   if (videoBios.length < BLOCK || videoBios[0] !== 0x55 || videoBios[1] !== 0xaa)
     refuse(videoBiosName, 'not an option ROM: the signature 55 AA is missing');
   if (videoBios.length > MAX_VIDEO_BIOS) refuse(videoBiosName, `larger than ${MAX_VIDEO_BIOS} bytes`);

@@ -40,7 +40,10 @@ function read(path: string): Uint8Array {
   try {
     return new Uint8Array(readFileSync(path));
   } catch (cause) {
-    throw new VirtualServerError(ErrorCode.Firmware, `the firmware image ${path} cannot be read`, { subject: path, cause });
+    throw new VirtualServerError(ErrorCode.Firmware, `the firmware image ${path} cannot be read`, {
+      subject: path,
+      cause,
+    });
   }
 }
 
@@ -65,7 +68,8 @@ export function loadFirmware(configuration: FirmwareConfiguration = {}): Firmwar
   const bios = find('bios');
   const videoBios = find('videoBios');
   const bytes = (image: string | Uint8Array): Uint8Array => (typeof image === 'string' ? read(image) : image);
-  const named = (image: string | Uint8Array, otherwise: string): string => (typeof image === 'string' ? image : otherwise);
+  const named = (image: string | Uint8Array, otherwise: string): string =>
+    typeof image === 'string' ? image : otherwise;
   const images = { bios: bytes(bios), videoBios: bytes(videoBios) };
   checkImages(images, named(bios, 'system BIOS'), named(videoBios, 'video BIOS'));
   return images;

@@ -39,7 +39,18 @@ export const bridgeMemory = (first: number, last: number): Aml => [
 ];
 
 function word(type: number, general: number, specific: number, first: number, last: number): Aml {
-  return [0x88, ...u16(13), type, general, specific, ...u16(0), ...u16(first), ...u16(last), ...u16(0), ...u16(last - first + 1)];
+  return [
+    0x88,
+    ...u16(13),
+    type,
+    general,
+    specific,
+    ...u16(0),
+    ...u16(first),
+    ...u16(last),
+    ...u16(0),
+    ...u16(last - first + 1),
+  ];
 }
 
 /** A resource template: the descriptors and the end tag (checksum 0: not checked). */

@@ -55,7 +55,18 @@ function uuidBytes(uuid: string): number[] {
 
 const DEFAULT_SERIAL = '0000-0000-0000-0000-0000-0000-00';
 
-const Handle = { Bios: 0, System: 1, Board: 2, Chassis: 3, Processor: 4, Memory: 0x10, Device: 0x11, Range: 0x13, Boot: 0x20, End: 0x7f } as const;
+const Handle = {
+  Bios: 0,
+  System: 1,
+  Board: 2,
+  Chassis: 3,
+  Processor: 4,
+  Memory: 0x10,
+  Device: 0x11,
+  Range: 0x13,
+  Boot: 0x20,
+  End: 0x7f,
+} as const;
 
 export function buildSmbios(options: SmbiosOptions): SmbiosBlobs {
   const writer = new Writer();
@@ -88,7 +99,12 @@ export function buildSmbios(options: SmbiosOptions): SmbiosBlobs {
     3,
     Handle.Chassis,
     [1, DESKTOP, 2, 3, 4, SAFE, SAFE, SAFE, NO_SECURITY, ...u32(0)],
-    [MANUFACTURER, PRODUCT_VERSION, options.chassisSerialNumber ?? serialNumber, options.chassisAssetTag ?? serialNumber],
+    [
+      MANUFACTURER,
+      PRODUCT_VERSION,
+      options.chassisSerialNumber ?? serialNumber,
+      options.chassisAssetTag ?? serialNumber,
+    ],
   );
   processor(writer, options);
   memory(writer, options.memoryBytes);
@@ -141,7 +157,14 @@ function memory(writer: Writer, memoryBytes: number): void {
   const DRAM = 3;
   const UNKNOWN_DETAIL = 0x0004;
   const kib = Math.floor(memoryBytes / 1024);
-  writer.add(16, Handle.Memory, [SYSTEM_BOARD, SYSTEM_MEMORY, NO_CORRECTION, ...u32(kib), ...u16(NO_ERRORS), ...u16(1)]);
+  writer.add(16, Handle.Memory, [
+    SYSTEM_BOARD,
+    SYSTEM_MEMORY,
+    NO_CORRECTION,
+    ...u32(kib),
+    ...u16(NO_ERRORS),
+    ...u16(1),
+  ]);
   writer.add(
     17,
     Handle.Device,

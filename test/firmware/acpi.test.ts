@@ -29,7 +29,12 @@ describe('AML encoder', () => {
       return [length, bytes.length - 1];
     };
     for (const count of [10, 57, 58, 59, 200, 4087, 4088, 4089, 70000]) {
-      const [said, real] = lengthOf(scope('X', Array.from({ length: count }, () => 0xa3)));
+      const [said, real] = lengthOf(
+        scope(
+          'X',
+          Array.from({ length: count }, () => 0xa3),
+        ),
+      );
       expect(said).toBe(real);
     }
     expect(name('A', packageOf(integer(0), integer(5)))).toEqual([8, ...Buffer.from('A___'), 0x12, 5, 2, 0, 0x0a, 5]);
@@ -114,14 +119,26 @@ describe('DSDT', () => {
       writeFileSync(file, buildDsdt(OPTIONS));
       execFileSync('iasl', ['-d', file], { stdio: 'pipe' });
       const source = readFileSync(join(folder, 'dsdt.dsl'), 'utf8');
-      for (const id of ['PNP0A03', 'PNP0C0F', 'PNP0303', 'PNP0F13', 'PNP0501', 'PNP0700', 'PNP0400', 'PNP0B00', 'PNP0C02'])
+      for (const id of [
+        'PNP0A03',
+        'PNP0C0F',
+        'PNP0303',
+        'PNP0F13',
+        'PNP0501',
+        'PNP0700',
+        'PNP0400',
+        'PNP0B00',
+        'PNP0C02',
+      ])
         expect(source).toContain(id);
       expect(source.match(/Device \(LNK[A-D]\)/g)).toHaveLength(4);
       expect(source).toMatch(/0x000AFFFF,\s+Zero,\s+\\?_SB\.PCI0\.LNKA/);
       expect(source).toMatch(/IRQ \(Level, ActiveLow, Shared/);
       expect(source).not.toMatch(/Unknown|Invalid/);
       // Compiling the disassembly again must give no error, and the same code but for the header's creator.
-      const compiled = spawnSync('iasl', ['-ve', '-p', join(folder, 'again'), join(folder, 'dsdt.dsl')], { encoding: 'utf8' });
+      const compiled = spawnSync('iasl', ['-ve', '-p', join(folder, 'again'), join(folder, 'dsdt.dsl')], {
+        encoding: 'utf8',
+      });
       expect(`${compiled.stdout}${compiled.stderr}`).toMatch(/0 Errors/);
     } finally {
       rmSync(folder, { recursive: true });

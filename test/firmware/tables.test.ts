@@ -16,7 +16,7 @@ interface Structure {
 /** Reads structures as dmidecode does: formatted part by its length byte, then strings up to an empty one. */
 function structures(tables: Uint8Array): Structure[] {
   const list: Structure[] = [];
-  for (let at = 0; at < tables.length; ) {
+  for (let at = 0; at < tables.length;) {
     const data = tables.subarray(at, at + tables[at + 1]!);
     let end = at + tables[at + 1]!;
     const strings: string[] = [];
@@ -34,7 +34,11 @@ function structures(tables: Uint8Array): Structure[] {
 
 describe('SMBIOS', () => {
   const uuid = '00112233-4455-6677-8899-aabbccddeeff';
-  const { anchor, tables } = buildSmbios({ memoryBytes: 128 << 20, uuid, serialNumber: '1688-7189-5337-7903-2297-1012-52' });
+  const { anchor, tables } = buildSmbios({
+    memoryBytes: 128 << 20,
+    uuid,
+    serialNumber: '1688-7189-5337-7903-2297-1012-52',
+  });
 
   it('has a valid 2.3 entry point that agrees with the tables', () => {
     const view = new DataView(anchor.buffer);
