@@ -283,3 +283,34 @@ describe('an idle machine', () => {
     await vm.close();
   });
 });
+
+describe('a thread that dies', () => {
+  it('is an event with a reason, and the machine can be started again', async () => {
+    const deaths: ((message: string) => void)[] = [];
+    const vm = new MachineHost(normaliseOptions({ memoryMiB: 4 }), {
+      startThread: () => {
+        const inline = startInline({
+          opener: bytesOpener,
+          createProcessor: (options, bus) => new FakeProcessor(options, bus),
+          loadFirmware,
+          hostTime: () => performance.now(),
+          wallClock: () => Date.now(),
+          zoneMinutes: () => 0,
+        });
+        return Promise.resolve({ ...inline, onDeath: (listener) => void deaths.push(listener) });
+      },
+    });
+    const events: MachineEvent[] = [];
+    vm.onEvent((event) => events.push(event));
+    await vm.start();
+    const typing = expect(vm.keyboard.type('a'.repeat(1000))).rejects.toMatchObject({ code: 'VS_CRASHED' });
+    deaths[0]!('out of memory');
+    await typing;
+    expect(vm.state).toBe('TurnedOff');
+    expect(events.at(-1)).toMatchObject({ type: 'vm.ended', reason: 'crash', data: { message: 'out of memory' } });
+    expect(await vm.finished()).toEqual({ reason: 'crash', message: 'out of memory' });
+    await vm.start();
+    expect(vm.state).toBe('Running');
+    await vm.close();
+  });
+});
