@@ -176,19 +176,6 @@ export function undoPlace(text: string): DiskMode {
   return mode;
 }
 
-export interface DebugExitPort {
-  readonly port: number;
-  readonly size: 1 | 2 | 4;
-}
-
-/** `0xf4` or `0xf4,4`. */
-export function debugExitPort(text: string): DebugExitPort {
-  const match = /^(0x[0-9a-f]{1,4}|\d{1,5})(?:,([124]))?$/i.exec(text);
-  const port = match ? Number(match[1]) : NaN;
-  if (!(port <= 0xffff)) throw new InvalidArgumentError('Use PORT or PORT,SIZE, for example 0xf4,4.');
-  return { port, size: Number(match?.[2] ?? 4) as 1 | 2 | 4 };
-}
-
 /** Backslash escapes in text to be typed or expected: `\n`, `\t`, `\b`, `\e`, `\\`. */
 export function unescape(text: string): string {
   const known: Readonly<Record<string, string>> = { n: '\n', r: '\n', t: '\t', b: '\b', e: '\x1b', '\\': '\\' };

@@ -39,7 +39,8 @@ interface Options extends DriveOptions {
   readonly kernel?: string;
   readonly append?: string;
   readonly initrd?: string;
-  readonly debugExit?: values.DebugExitPort;
+  /** `--no-debug-exit` makes it false. */
+  readonly debugExit: boolean;
   readonly bios?: string;
   readonly videoBios?: string;
   readonly screen?: 'text' | 'serial' | 'none';
@@ -207,12 +208,7 @@ function addMachineOptions(command: Command): void {
     .option('--kernel <file>', 'load a multiboot or Linux kernel, without a boot loader')
     .option('--append <text>', 'command line of the kernel')
     .option('--initrd <file>', 'initial RAM disk, or multiboot module')
-    .addOption(
-      new Option(
-        '--debug-exit <port[,size]>',
-        'a write of n to this port ends the machine with exit code 16 + n',
-      ).argParser(values.debugExitPort),
-    )
+    .option('--no-debug-exit', 'a write to port F4h does not end the machine')
     .option('--bios <file>', 'system BIOS instead of the one supplied')
     .option('--video-bios <file>', 'video BIOS instead of the one supplied');
 }
@@ -316,7 +312,7 @@ function withOptions(base: MachineOptions, options: Options): MachineOptions {
     ...(rtc === undefined ? {} : { rtc }),
     ...(tripleFault === undefined ? {} : { tripleFault }),
     ...(kernel === undefined ? {} : { kernel: { path: kernel, ...kernelParts(options) } }),
-    ...(debugExit === undefined ? {} : { debugExit: true }),
+    ...(debugExit ? {} : { debugExit }),
     ...(Object.keys(firmware).length === 0 ? {} : { firmware }),
   };
 }
