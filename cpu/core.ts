@@ -3,10 +3,12 @@ import { breakpointsEnabled, dataBreakpoint, instructionBreakpoint, singleStepTr
 import { CodeCache } from './decoder/code-cache.ts';
 import { DecodeTables, type HelperHandler } from './decoder/tables.ts';
 import { deliverException, deliverInterrupt, deliverNmi, type FaultChain } from './exceptions/index.ts';
-import type { Core, DecodedOperands, Helper } from './helpers.ts';
+import type { Core, Helper } from './helpers.ts';
 import { EXIT, generateProcessor, type ImportName } from './interpreter/generate.ts';
-import { MODE, PAGE_SIZE, PHYSICAL_BUS, RECORD, REGION, SEGMENT, STATE, TLB_SLOW } from './layout.ts';
+import { MODE, PAGE_SIZE, RECORD, REGION, SEGMENT, STATE, TLB_SLOW } from './layout.ts';
 import { Mmu } from './mmu/mmu.ts';
+import { Operands } from './operands.ts';
+import { PhysicalMemory } from './physical.ts';
 import { definitions, helpers, moduleParts } from './opcodes/index.ts';
 import {
   type AccessSize,
@@ -24,21 +26,7 @@ import { setIgnne } from './x87/errors.ts';
 import { type CpuidTable, createCpuid, type FeatureName } from './system/index.ts';
 
 const WASM_PAGE = 65536;
-
-/** The operand record handed to helpers; one object, rewritten for each call. */
-class Operands implements DecodedOperands {
-  operandSize: 2 | 4 = 4;
-  width: 1 | 2 | 4 = 4;
-  addressSize: 2 | 4 = 4;
-  isMemory = false;
-  address = 0;
-  segment = 0;
-  reg = 0;
-  rm = 0;
-  imm = 0;
-  disp = 0;
-  rep: 0 | 0xf3 | 0xf2 = 0;
-}
+const DECODE_AHEAD = 64;
 
 interface BoundHelper extends HelperHandler {
   readonly run: Helper;
@@ -67,6 +55,7 @@ export class X86Processor implements Processor, Core {
 
   readonly #mmu: Mmu;
   readonly #code: CodeCache;
+  readonly #physical: PhysicalMemory;
   readonly #tables: DecodeTables;
   readonly #helpers: readonly BoundHelper[];
   readonly #module: ProcessorModule;
@@ -75,21 +64,34 @@ export class X86Processor implements Processor, Core {
   readonly #operands = new Operands();
   #generation = 0;
   #tagBefore = 0;
+  #tableBefore = 0;
   #base = 0;
   #granted = 0;
+  /** Budget taken out of STATE.BUDGET so that generated code stops soon; put back when it has. */
+  #withheld = 0;
+  /** Generated code or a helper is running. */
+  #running = false;
+  #inHelper = false;
   #halted = false;
   #stopRequested = false;
   #nmiPending = false;
   #nmiBlocked = false;
   #shadow = false;
+  /** The shadow holds back debug exceptions too (MOV SS, POP SS). */
+  #trapShadow = false;
+  /** The last instruction is a repeated one that has iterations left. */
+  #midRepeat = false;
   #trapPending = false;
   /** The last helper delivered an exception or interrupt instead of completing. */
   #delivered = false;
   #setRf = false;
   #fetchFault: CpuFault | undefined;
+  /** CR2 as it was before the instruction was fetched; after a fault kept for later, as that fault sets it. */
+  #fetchCr2 = 0;
 
   constructor(options: ProcessorOptions, bus: ProcessorBus) {
-    const bytes = REGION.GUEST + options.ramBytes + options.videoBytes + options.romBytes;
+    // The decoder looks some bytes ahead of an instruction at the very end.
+    const bytes = REGION.GUEST + options.ramBytes + options.videoBytes + options.romBytes + DECODE_AHEAD;
     for (const part of [options.ramBytes, options.videoBytes, options.romBytes])
       if (!Number.isInteger(part) || part < 0 || part % PAGE_SIZE)
         throw new RangeError(`memory sizes must be multiples of 4096: ${part}`);
@@ -106,6 +108,7 @@ export class X86Processor implements Processor, Core {
     this.memory = this.#mmu;
     this.#code = new CodeCache(this.state, (page) => this.#mmu.revokeWrites(page));
     this.#mmu.codeCache = this.#code;
+    this.#physical = new PhysicalMemory(this.state, this.#mmu, this.#code);
     this.#tables = new DecodeTables(definitions, (feature) => this.cpuid.has(feature as FeatureName));
     this.state.u8.set(this.#tables.bytes, REGION.DECODE_TABLES);
     this.#helpers = this.#tables.helperHandlers.map((info) => {
@@ -164,7 +167,10 @@ export class X86Processor implements Processor, Core {
       helper: (record: number) => this.#helper(record),
       codeMiss: guard((linear: number) => (mmu.translateCode(linear) ? 1 : 2)),
       fetchWindow: (linear: number) => this.#fetchWindow(linear >>> 0),
-      fetchFault: () => this.#recordFault(this.#fetchFault),
+      fetchFault: () => {
+        state.set(STATE.CR2, this.#fetchCr2);
+        this.#recordFault(this.#fetchFault);
+      },
       protectPage: (hostPage: number) => this.#code.protect(hostPage),
       recordsFull: () => this.#code.clear(),
     } as Record<ImportName, (...args: never[]) => unknown>;
@@ -182,6 +188,7 @@ export class X86Processor implements Processor, Core {
   #fetchWindow(linear: number): number {
     const { state } = this;
     this.#fetchFault = undefined;
+    this.#fetchCr2 = state.get(STATE.CR2);
     const base = state.segmentBase(SEGMENT.CS);
     const limit = state.segmentLimit(SEGMENT.CS);
     state.u8.fill(0, STATE.FETCH_WINDOW, STATE.FETCH_WINDOW + 32);
@@ -193,6 +200,10 @@ export class X86Processor implements Processor, Core {
       } catch (error) {
         if (!(error instanceof CpuFault)) throw error;
         this.#fetchFault = error;
+        // The instruction may end before the byte: CR2 is set when the fault is taken.
+        const cr2 = state.get(STATE.CR2);
+        state.set(STATE.CR2, this.#fetchCr2);
+        this.#fetchCr2 = cr2;
         return i;
       }
     }
@@ -222,23 +233,30 @@ export class X86Processor implements Processor, Core {
     op.disp = i32[(record + RECORD.DISP) >> 2]!;
     op.imm = i32[(record + RECORD.IMM) >> 2]!;
     if (info.isMemory) op.address = (i32[op.rm >> 2]! + op.disp) >>> 0;
+    this.#inHelper = true;
     try {
       if (info.run(this, op) === 'jump') {
-        if (SOFTWARE_INTERRUPTS.has(info.helper)) this.#delivered = true;
+        this.#midRepeat = op.rep !== 0 && state.eip === eip;
+        // INTO may just go on.
+        if (SOFTWARE_INTERRUPTS.has(info.helper) && state.eip !== this.nextEip) this.#delivered = true;
         if (SETS_RF.has(info.helper)) this.#setRf = true;
         return 1;
       }
     } catch (error) {
       if (!(error instanceof CpuFault)) throw error;
+      this.#trapPending = false;
       this.#deliver(deliverException(this, error));
       return 1;
+    } finally {
+      this.#inHelper = false;
     }
     if (
       (i32[STATE.INTR >> 2] !== 0 && i32[STATE.EFLAGS >> 2]! & EFLAGS.IF) ||
       this.#stopRequested ||
       this.#trapPending ||
       this.#nmiPending ||
-      i32[STATE.CODE_TAG >> 2] !== this.#tagBefore
+      i32[STATE.CODE_TAG >> 2] !== this.#tagBefore ||
+      i32[STATE.TLB_READ >> 2] !== this.#tableBefore
     ) {
       state.eip = this.nextEip;
       return 1;
@@ -248,6 +266,7 @@ export class X86Processor implements Processor, Core {
 
   #deliver(chain: FaultChain | undefined): void {
     this.#delivered = true;
+    this.#halted = false;
     if (chain) this.tripleFault = { chain, registers: this.registers() };
   }
 
@@ -269,6 +288,7 @@ export class X86Processor implements Processor, Core {
       this.state.i32.fill(0, REGION.JUMP_CACHE >> 2, (REGION.JUMP_CACHE + REGION.JUMP_CACHE_ENTRIES * 16) >> 2);
     }
     this.#setTag();
+    this.#attention();
   }
 
   #setTag(): void {
@@ -337,11 +357,13 @@ export class X86Processor implements Processor, Core {
   halt(): void {
     this.#halted = true;
   }
-  shadowInterrupts(): void {
+  shadowInterrupts(holdsTraps: boolean): void {
     this.#shadow = true;
+    this.#trapShadow = holdsTraps;
   }
   debugTrap(): void {
     this.#trapPending = true;
+    this.#attention();
   }
   unblockNmi(): void {
     this.#nmiBlocked = false;
@@ -350,7 +372,7 @@ export class X86Processor implements Processor, Core {
   // Run loop
 
   get executed(): number {
-    return this.#base + this.#granted - this.state.get(STATE.BUDGET);
+    return this.#base + this.#granted - this.#withheld - this.state.get(STATE.BUDGET);
   }
   get halted(): boolean {
     return this.#halted;
@@ -369,13 +391,39 @@ export class X86Processor implements Processor, Core {
       }
       if (!this.#shadow) this.#takeInterrupt();
       if (this.tripleFault) return StopReason.Shutdown;
-      if (this.#halted) return StopReason.Halted;
+      if (this.#halted && !this.#trapPending) return StopReason.Halted;
       if (state.get(STATE.BUDGET) <= 0) return StopReason.Budget;
-      this.#tagBefore = state.get(STATE.CODE_TAG);
       if (this.#shadow || this.#trapPending || state.get(STATE.EFLAGS) & (EFLAGS.TF | EFLAGS.RF) || this.#watching())
         this.#step();
-      else this.#leave(this.#module.run());
+      else this.#execute(this.#module);
     }
+  }
+
+  /** Runs generated code until it stops, and delivers the fault it stopped for. */
+  #execute(module: ProcessorModule): void {
+    const { state } = this;
+    this.#tagBefore = state.get(STATE.CODE_TAG);
+    this.#tableBefore = state.get(STATE.TLB_READ);
+    this.#midRepeat = false;
+    this.#running = true;
+    let reason: number;
+    try {
+      reason = module.run();
+    } finally {
+      this.#running = false;
+      state.set(STATE.BUDGET, state.get(STATE.BUDGET) + this.#withheld);
+      this.#withheld = 0;
+    }
+    this.#leave(reason);
+  }
+
+  /** Something has happened inside an access that the run loop must see: generated code stops at the next branch. */
+  #attention(): void {
+    const { state } = this;
+    const left = state.get(STATE.BUDGET);
+    if (!this.#running || left <= 0) return;
+    this.#withheld += left;
+    state.set(STATE.BUDGET, 0);
   }
 
   #watching(): boolean {
@@ -387,6 +435,7 @@ export class X86Processor implements Processor, Core {
     const { state } = this;
     const error = state.get(STATE.FAULT_ERROR);
     state.set(STATE.FAULT, 0);
+    this.#trapPending = false;
     this.#deliver(
       deliverException(this, new CpuFault(state.get(STATE.FAULT_VECTOR), error === -1 ? undefined : error)),
     );
@@ -395,76 +444,95 @@ export class X86Processor implements Processor, Core {
   /** One instruction, with the trap flag, breakpoints, RF and the interrupt shadow. */
   #step(): void {
     const { state } = this;
-    const shadow = this.#shadow;
-    this.#shadow = false;
+    const shadow = this.#shadow && this.#trapShadow;
+    this.#shadow = this.#trapShadow = false;
     const flags = state.get(STATE.EFLAGS);
-    if (this.#trapPending) {
-      this.#trapPending = false;
-      this.#deliver(deliverException(this, new CpuFault(VECTOR.DB, undefined)));
+    if (this.#trapPending && !shadow) {
+      this.#trap(new CpuFault(VECTOR.DB, undefined));
       return;
     }
     const linear = (state.eip + state.segmentBase(SEGMENT.CS)) >>> 0;
     if (!shadow && this.#watchesCode() && instructionBreakpoint(this, linear)) {
-      // A breakpoint fault: the handler returns with RF set.
-      const fault = new CpuFault(VECTOR.DB, undefined);
-      state.set(STATE.EFLAGS, state.get(STATE.EFLAGS) | EFLAGS.RF);
-      this.#deliver(deliverException(this, fault));
+      // A fault, but the only one that does not set RF in the image pushed: the handler has to.
+      this.#deliver(deliverException(this, new CpuFault(VECTOR.DB, undefined)));
       return;
     }
     this.#stepping ??= this.#instantiate(true);
     this.#delivered = false;
     this.#setRf = false;
-    this.#leave(this.#stepping.run());
-    if (this.tripleFault || this.#delivered) {
-      this.#trapPending = false;
-      return;
-    }
-    if (flags & EFLAGS.RF && !this.#setRf) state.set(STATE.EFLAGS, state.get(STATE.EFLAGS) & ~EFLAGS.RF);
+    this.#execute(this.#stepping);
+    if (this.tripleFault || this.#delivered) return;
+    if (flags & EFLAGS.RF && !this.#setRf && !this.#midRepeat)
+      state.set(STATE.EFLAGS, state.get(STATE.EFLAGS) & ~EFLAGS.RF);
     // Loading SS holds back debug traps like interrupts.
-    if (flags & EFLAGS.TF && !this.#shadow) {
-      this.#trapPending = false;
-      this.#deliver(deliverException(this, singleStepTrap(this)));
-    } else if (this.#trapPending && !this.#shadow) {
-      this.#trapPending = false;
-      this.#deliver(deliverException(this, new CpuFault(VECTOR.DB, undefined)));
-    }
+    if (this.#trapShadow) return;
+    if (flags & EFLAGS.TF) this.#trap(singleStepTrap(this));
+    else if (this.#trapPending) this.#trap(new CpuFault(VECTOR.DB, undefined));
+  }
+
+  #trap(fault: CpuFault): void {
+    this.#trapPending = false;
+    this.#markRepeat();
+    this.#deliver(deliverException(this, fault));
+  }
+
+  /** What comes between two iterations pushes an image with RF set (SDM volume 3, section 17.3.1.1). */
+  #markRepeat(): void {
+    const { state } = this;
+    if (this.#midRepeat) state.set(STATE.EFLAGS, state.get(STATE.EFLAGS) | EFLAGS.RF);
+    this.#midRepeat = false;
   }
 
   #takeInterrupt(): void {
     const { state } = this;
+    // Debug traps of the instruction before come first.
+    if (this.#trapPending) return;
     if (this.#nmiPending && !this.#nmiBlocked) {
       this.#nmiPending = false;
       this.#nmiBlocked = true;
-      this.#halted = false;
+      this.#markRepeat();
       this.#deliver(deliverNmi(this));
       return;
     }
-    if (state.get(STATE.INTR) === 0 || !(state.get(STATE.EFLAGS) & EFLAGS.IF) || this.#trapPending) return;
-    this.#halted = false;
+    if (state.get(STATE.INTR) === 0 || !(state.get(STATE.EFLAGS) & EFLAGS.IF)) return;
+    this.#markRepeat();
     const vector = this.bus.acknowledgeInterrupt();
     this.#deliver(deliverInterrupt(this, vector & 0xff, 'external'));
   }
 
   limit(instructions: number): void {
     const { state } = this;
-    const left = state.get(STATE.BUDGET);
-    const wanted = Math.max(0, instructions | 0);
+    const budget = state.get(STATE.BUDGET);
+    const left = budget + this.#withheld;
+    const wanted = Math.max(0, Math.min(instructions, 0x7fffffff) | 0);
     if (wanted >= left) return;
-    state.set(STATE.BUDGET, wanted);
+    if (this.#withheld > 0) this.#withheld = wanted - budget;
+    else state.set(STATE.BUDGET, wanted);
     this.#granted -= left - wanted;
   }
   stop(): void {
     this.#stopRequested = true;
     this.limit(0);
+    // From a memory access of generated code: with the records gone it stops after the instruction, not at the next branch.
+    if (this.#running && !this.#inHelper) this.#code.written(this.#executingPage(), PAGE_SIZE);
+  }
+  /** Linear-memory address of the page of code being executed. */
+  #executingPage(): number {
+    const { state } = this;
+    const linear = state.getU(STATE.CODE_PAGE);
+    const entry = state.i32[(state.getU(STATE.TLB_FETCH) >> 2) + (linear >>> 12)]!;
+    return entry === TLB_SLOW ? 0 : (linear + entry) >>> 0;
   }
   setInterruptRequest(asserted: boolean): void {
     this.state.set(STATE.INTR, asserted ? 1 : 0);
+    if (asserted && this.state.get(STATE.EFLAGS) & EFLAGS.IF) this.#attention();
   }
   setIgnne(asserted: boolean): void {
     setIgnne(this.state, asserted);
   }
   raiseNmi(): void {
     this.#nmiPending = true;
+    this.#attention();
   }
   setA20(enabled: boolean): void {
     const mask = enabled ? -1 : ~0x100000;
@@ -482,7 +550,8 @@ export class X86Processor implements Processor, Core {
   }
   init(): void {
     this.tripleFault = undefined;
-    this.#halted = this.#nmiPending = this.#nmiBlocked = this.#shadow = this.#trapPending = false;
+    this.#halted = this.#nmiPending = this.#nmiBlocked = false;
+    this.#shadow = this.#trapShadow = this.#trapPending = this.#midRepeat = false;
     initialRegisters(this, false);
     this.flushTlb(false);
     this.modeChanged();
@@ -491,47 +560,14 @@ export class X86Processor implements Processor, Core {
   // Physical memory
 
   mapPages(address: number, count: number, target: PageTarget): void {
-    if (address % PAGE_SIZE || !Number.isInteger(count) || count < 0 || address / PAGE_SIZE + count > 1 << 20)
-      throw new RangeError(`cannot map ${count} pages at ${address.toString(16)}`);
-    const { i32 } = this.state;
-    const first = address / PAGE_SIZE;
-    for (let i = 0; i < count; i++) {
-      i32[(REGION.PHYSICAL_READ >> 2) + first + i] =
-        target.read === undefined ? PHYSICAL_BUS : target.read + i * PAGE_SIZE;
-      i32[(REGION.PHYSICAL_WRITE >> 2) + first + i] =
-        target.write === undefined ? PHYSICAL_BUS : target.write + i * PAGE_SIZE;
-    }
+    this.#physical.map(address, count, target);
     this.flushTlb(false);
   }
-
-  #eachPage(
-    table: number,
-    address: number,
-    length: number,
-    visit: (host: number | undefined, offset: number, count: number) => void,
-  ): void {
-    for (let done = 0; done < length;) {
-      const at = address + done;
-      const count = Math.min(length - done, PAGE_SIZE - (at % PAGE_SIZE));
-      const page = Math.floor(at / PAGE_SIZE);
-      const map = page < 1 << 20 ? this.state.i32[(table >> 2) + page]! : PHYSICAL_BUS;
-      visit(map === PHYSICAL_BUS ? undefined : (map >>> 0) + (at % PAGE_SIZE), done, count);
-      done += count;
-    }
-  }
   readPhysical(address: number, into: Uint8Array): void {
-    this.#eachPage(REGION.PHYSICAL_READ, address, into.length, (host, offset, count) => {
-      if (host === undefined) into.fill(0xff, offset, offset + count);
-      else into.set(this.state.u8.subarray(host, host + count), offset);
-    });
+    this.#physical.read(address, into);
   }
   writePhysical(address: number, from: Uint8Array): void {
-    this.#eachPage(REGION.PHYSICAL_WRITE, address, from.length, (host, offset, count) => {
-      if (host === undefined) return;
-      if (this.#code.hasCode(host)) this.#code.written(host, count);
-      this.#mmu.dirty[host >>> 12] = 1;
-      this.state.u8.set(from.subarray(offset, offset + count), host);
-    });
+    this.#physical.write(address, from);
   }
   translate(linear: number): number | undefined {
     return this.#mmu.paging.probe(linear);

@@ -53,8 +53,8 @@ export interface Core {
   modeChanged(): void;
   /** Enters the halted state (HLT) after this instruction. */
   halt(): void;
-  /** The next instruction runs before interrupts are recognised (STI, MOV SS, POP SS). */
-  shadowInterrupts(): void;
+  /** The next instruction runs before interrupts are recognised; after MOV SS and POP SS, but not STI, before debug exceptions too. */
+  shadowInterrupts(holdsTraps: boolean): void;
   /** A #DB trap is due when this instruction is complete; DR6 holds its causes already. */
   debugTrap(): void;
   /** IRET ends the blocking of further NMIs. */

@@ -58,9 +58,19 @@ export interface Frame {
   readonly slow: SlowAccess;
   /** (record, linear target) -> record of the target, stored as link; 0 on a fault. */
   readonly link: FunctionRef & { result: 'i32' };
-  /** Sets a local to what a lookup answers; code in device memory is fetched through the bus, which may look at the budget. */
-  readonly countedLookup: (into: Local<'i32'>, call: () => Expr<'i32'>) => void;
   readonly functions: ReadonlyMap<string, FunctionRef>;
+}
+
+/** Sets `into` to what a lookup answers. Code in device memory is fetched through the bus, which may look at the budget. */
+export function countedLookup(
+  f: FunctionBuilder,
+  budget: Local<'i32'>,
+  into: Local<'i32'>,
+  call: () => Expr<'i32'>,
+): void {
+  f.store(0, budget, STATE.BUDGET);
+  f.set(into, call());
+  f.set(budget, i32.load(0, STATE.BUDGET));
 }
 
 export interface FormDescription {
@@ -325,7 +335,6 @@ export class InterpreterContext implements CoreContext {
     if (!host) throw new Error('writeBack without readForWrite');
     const { f, slow } = this.#frame;
     const stable = this.#stable(value);
-    // The write cannot fault any more.
     f.if(
       host,
       () => this.#storeWidth(host, width, stable),
@@ -509,7 +518,7 @@ export class InterpreterContext implements CoreContext {
     this.ended = true;
   }
   branch(condition?: Expr<'i32'>): void {
-    const { f, pc, target, taken, dispatch, targetFault, link, countedLookup } = this.#frame;
+    const { f, pc, budget, target, taken, dispatch, targetFault, link } = this.#frame;
     const go = (): void => {
       if (!this.#form.near) {
         const eip = f.let(i32.add(this.nextEip(), this.relative()));
@@ -523,7 +532,7 @@ export class InterpreterContext implements CoreContext {
       f.if(i32.eqz(record), () => {
         const place = f.let(this.#place());
         const offset = i32.add(i32.add(i32.shr_u(place, 4), i32.and(place, 15)), this.relative());
-        countedLookup(record, () => f.call(link, pc, i32.add(i32.load(0, STATE.CODE_PAGE), offset)));
+        countedLookup(f, budget, record, () => f.call(link, pc, i32.add(i32.load(0, STATE.CODE_PAGE), offset)));
         f.brIf(targetFault, i32.eqz(record));
       });
       f.set(pc, record);

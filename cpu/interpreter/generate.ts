@@ -8,7 +8,7 @@ import { defineDecoder, jumpSlot } from '../decoder/decode.ts';
 import { type DecodeTables, HANDLER } from '../decoder/tables.ts';
 import { PAGE_SIZE, RECORD, REGION, SEGMENT, STATE } from '../layout.ts';
 import { VECTOR } from '../state.ts';
-import { type Frame, InterpreterContext, type SlowAccess } from './context.ts';
+import { countedLookup, type Frame, InterpreterContext, type SlowAccess } from './context.ts';
 
 /** Why the interpreter function returned. STATE.EIP is the instruction to continue at, for Fault the faulting one. */
 export const EXIT = {
@@ -106,7 +106,7 @@ export function generateProcessor(
           f.br(found);
         });
       });
-      f.set(pc, f.call(lookup, target));
+      countedLookup(f, budget, pc, () => f.call(lookup, target));
       f.brIf(targetFault, i32.eqz(pc));
     });
     const taken = f.openLoop();
@@ -169,7 +169,7 @@ export function generateProcessor(
       () => {
         f.set(target, i32.add(i32.load(0, STATE.CODE_PAGE), i32.shr_u(i32.load16_u(pc, RECORD.PLACE), 4)));
         f.set(budget, i32.add(budget, 1));
-        f.set(pc, f.call(lookup, target));
+        countedLookup(f, budget, pc, () => f.call(lookup, target));
         f.brIf(targetFault, i32.eqz(pc));
         if (started) f.set(started, 0);
         f.br(taken);
@@ -187,7 +187,9 @@ export function generateProcessor(
         if (started) f.set(started, 0);
         const record = f.let(i32.load(pc, RECORD.IMM));
         f.if(i32.eqz(record), () => {
-          f.set(record, f.call(link, pc, i32.add(i32.load(0, STATE.CODE_PAGE), i32.load(pc, RECORD.DISP))));
+          countedLookup(f, budget, record, () =>
+            f.call(link, pc, i32.add(i32.load(0, STATE.CODE_PAGE), i32.load(pc, RECORD.DISP))),
+          );
           f.brIf(targetFault, i32.eqz(record));
         });
         f.set(pc, record);

@@ -1,14 +1,11 @@
 /**
- * MOVS STOS LODS CMPS SCAS with their repeat prefixes (Intel SDM volume 2). A repeated instruction works in pieces: registers are exact
- * after each element, so that a fault or an interrupt in the middle resumes where it was.
+ * MOVS STOS LODS CMPS SCAS (Intel SDM volume 2). Where memory allows it, MOVS and STOS do runs of elements at once.
  */
 import type { Core, DecodedOperands, Helper, LinearMemory } from '../helpers.ts';
 import { GPR, SEGMENT, STATE } from '../layout.ts';
 import { readAddress, writeAddress } from '../segmentation/access.ts';
 import { type CpuState, EFLAGS } from '../state.ts';
-
-/** Elements between two looks at interrupts. */
-const PIECE = 4096;
+import { repeat } from './repeat.ts';
 
 /** Memory with direct access to runs of bytes, as the processor's own memory unit offers it. */
 export interface RunMemory extends LinearMemory {
@@ -56,48 +53,6 @@ function runLength(offset: number, linear: number, width: number, p: Pointers): 
   return Math.floor(Math.min(inPage, inSegment) / width);
 }
 
-/**
- * Runs `element` (one iteration, which moves its pointers last) under the prefix. `run` may do several iterations at
- * once and tells how many; `again` ends CMPS and SCAS.
- */
-function repeat(
-  core: Core,
-  op: DecodedOperands,
-  p: Pointers,
-  element: () => void,
-  run?: (most: number) => number,
-  again?: () => boolean,
-): 'jump' | undefined {
-  if (op.rep === 0) {
-    element();
-    return undefined;
-  }
-  const { state } = core;
-  let left = PIECE;
-  let count = p.get(GPR.ECX);
-  try {
-    while (count !== 0) {
-      if (left <= 0) return 'jump';
-      const done = run?.(Math.min(count, 0x1000)) ?? 0;
-      if (done > 0) {
-        count -= done;
-        left -= done;
-        p.add(GPR.ECX, -done);
-        continue;
-      }
-      element();
-      count--;
-      left--;
-      p.add(GPR.ECX, -1);
-      if (again && !again()) break;
-    }
-  } finally {
-    // The instruction itself has been counted once already.
-    state.set(STATE.BUDGET, state.get(STATE.BUDGET) - Math.max(0, PIECE - left - 1));
-  }
-  return undefined;
-}
-
 const movs: Helper = (core, op) => {
   const p = new Pointers(core, op);
   const { width } = op;
@@ -128,7 +83,7 @@ const movs: Helper = (core, op) => {
     p.add(GPR.EDI, n * width);
     return n;
   };
-  return repeat(core, op, p, element, guarded(run));
+  return repeat(core, op, element, guarded(run));
 };
 
 /** A run that would break a segment limit is left to the elements, which fault exactly. */
@@ -167,14 +122,14 @@ const stos: Helper = (core, op) => {
     p.add(GPR.EDI, n * width);
     return n;
   };
-  return repeat(core, op, p, element, guarded(run));
+  return repeat(core, op, element, guarded(run));
 };
 
 const lods: Helper = (core, op) => {
   const p = new Pointers(core, op);
   const { width } = op;
   const { state } = core;
-  return repeat(core, op, p, () => {
+  return repeat(core, op, () => {
     const value = readElement(core, readAddress(core, op.segment, p.get(GPR.ESI), width), width);
     if (width === 1) state.setReg8(0, value);
     else if (width === 2) state.setReg16(0, value);
@@ -208,7 +163,7 @@ const cmps: Helper = (core, op) => {
     p.add(GPR.ESI, p.step);
     p.add(GPR.EDI, p.step);
   };
-  return repeat(core, op, p, element, undefined, continues(core, op));
+  return repeat(core, op, element, undefined, continues(core, op));
 };
 
 const scas: Helper = (core, op) => {
@@ -221,7 +176,7 @@ const scas: Helper = (core, op) => {
     compareFlags(state, a, b, width);
     p.add(GPR.EDI, p.step);
   };
-  return repeat(core, op, p, element, undefined, continues(core, op));
+  return repeat(core, op, element, undefined, continues(core, op));
 };
 
 export const stringHelpers: Record<string, Helper> = { movs, stos, lods, cmps, scas };

@@ -32,7 +32,7 @@ const sti: Helper = (core) => {
   if (flag === EFLAGS.VIF && flags & EFLAGS.VIP) throw new CpuFault(VECTOR.GP, 0);
   state.set(STATE.EFLAGS, flags | flag);
   if (flag === EFLAGS.VIF || flags & EFLAGS.IF) return undefined;
-  core.shadowInterrupts();
+  core.shadowInterrupts(false);
   return resume(core);
 };
 

@@ -141,10 +141,11 @@ function iretProtected(core: Core, size: Size): void {
 }
 
 const iret: Helper = (core, op) => {
+  // Even if the instruction faults (SDM volume 3, section 6.7.1).
+  core.unblockNmi();
   if (!core.state.protectedMode) iretReal(core, op.operandSize);
   else if (core.state.virtual8086) iretFromV86(core, op.operandSize);
   else iretProtected(core, op.operandSize);
-  core.unblockNmi();
   return 'jump';
 };
 

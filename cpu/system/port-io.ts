@@ -4,13 +4,11 @@ import type { Core, DecodedOperands, Helper } from '../helpers.ts';
 import { GPR, PAGE_SIZE, SEGMENT, STATE } from '../layout.ts';
 import { readWidth, readAddress, writeAddress, writeWidth } from '../segmentation/access.ts';
 import { CpuFault, EFLAGS, VECTOR } from '../state.ts';
+import { repeat } from '../strings/repeat.ts';
 import { ioPermitted } from '../tasks/tss.ts';
 import { readGpr, readIndex, writeGpr, writeIndex } from './resume.ts';
 
 type Size = 1 | 2 | 4;
-
-/** Iterations of a repeated form before interrupts get their turn. */
-const CHUNK = 1024;
 
 /** @throws CpuFault #GP(0) unless IOPL or the I/O permission bit map of the task allow the ports */
 function requirePort(core: Core, port: number, size: Size): void {
@@ -65,32 +63,18 @@ function step(core: Core, width: Size): number {
   return core.state.get(STATE.EFLAGS) & EFLAGS.DF ? -width : width;
 }
 
-/** Registers are up to date after every element, so that a fault or a pause leaves an instruction that can go on. */
 const stringIo =
   (element: (core: Core, op: DecodedOperands, port: number, run: Run) => void): Helper =>
   (core, op) => {
-    const { state } = core;
     const { addressSize, width } = op;
-    const port = state.reg16(GPR.EDX);
-    if (op.rep === 0) {
-      requirePort(core, port, width);
-      element(core, op, port, { page: -1 });
-      watch(core, port, width);
-      return undefined;
-    }
-    let count = readIndex(core, GPR.ECX, addressSize);
-    if (count === 0) return undefined;
+    const port = core.state.reg16(GPR.EDX);
+    if (op.rep !== 0 && readIndex(core, GPR.ECX, addressSize) === 0) return undefined;
     requirePort(core, port, width);
     const run = { page: -1 };
-    const single = (state.get(STATE.EFLAGS) & EFLAGS.TF) !== 0;
-    for (let left = single ? 1 : CHUNK; left > 0 && count > 0; left--) {
+    return repeat(core, op, () => {
       element(core, op, port, run);
-      count--;
-      writeIndex(core, GPR.ECX, addressSize, count);
-    }
-    watch(core, port, width);
-    // With elements left, EIP stays on the instruction.
-    return count === 0 ? undefined : 'jump';
+      watch(core, port, width);
+    });
   };
 
 const immediatePort = (op: DecodedOperands): number => op.imm & 0xff;

@@ -10,7 +10,7 @@ import { resume, writeGpr } from './resume.ts';
 /** After a load of SS the next instruction, which sets ESP, runs before interrupts. */
 function finishLoad(core: Core, n: number): HelperResult {
   if (n !== SEGMENT.SS) return undefined;
-  core.shadowInterrupts();
+  core.shadowInterrupts(true);
   return resume(core);
 }
 

@@ -113,6 +113,7 @@ export class FakeCore implements Core {
     const { state } = this;
     state.eflags = 2;
     state.set(STATE.CR0, 0x10);
+    state.set(STATE.BUDGET, 0x100000);
     state.set(STATE.IDTR_LIMIT, 0x3ff);
     state.set(STATE.GDTR_LIMIT, 0xffff);
     state.set(STATE.DR + 24, 0xffff0ff0);

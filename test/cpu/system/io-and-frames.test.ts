@@ -42,17 +42,22 @@ describe('I/O permission', () => {
 });
 
 describe('INS and OUTS', () => {
-  it('repeat in chunks and stay on the instruction while elements are left', () => {
+  it('repeat as far as the budget allows and stay on the instruction while elements are left', () => {
     const core = protectedCore(0);
     const { state } = core;
+    // The first iteration has been counted already.
+    state.set(STATE.BUDGET, 1023);
     state.setReg32(1, 1500);
     state.setReg32(7, 0x10000);
     state.setReg16(2, 0x1f0);
     core.portValue = 0xabcd;
     expect(core.run('ins', { width: 2, rep: 0xf3 })).toBe('jump');
     expect([state.reg32(1), state.reg32(7), state.eip]).toEqual([476, 0x10000 + 2048, 0x100]);
+    expect(state.get(STATE.BUDGET)).toBe(0);
+    state.set(STATE.BUDGET, 1000);
     core.run('ins', { width: 2, rep: 0xf3 });
     expect([state.reg32(1), state.reg32(7), state.eip]).toEqual([0, 0x10000 + 3000, 0x102]);
+    expect(state.get(STATE.BUDGET)).toBe(1000 - 475);
     expect(core.memory.read16(0x10000 + 2998)).toBe(0xabcd);
     expect(core.memory.read16(0x10000 + 3000)).toBe(0);
   });
