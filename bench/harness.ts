@@ -32,6 +32,12 @@ function endGroup(pid: number | undefined): void {
   }
 }
 
+/** One line for tables and pages: what comes below it (stacks, paths of this host) is of no use to their readers. */
+export function firstLine(message: string): string {
+  const line = message.trim().split('\n')[0] ?? '';
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}
+
 /** Runs one sample. Never rejects: what goes wrong is an outcome. */
 export function runSample(script: string, job: Job, limit: number): Promise<Outcome> {
   return new Promise((resolve) => {
@@ -68,15 +74,17 @@ export async function runAll(
   turns: readonly Turn<Suite, Peer>[],
   settings: SuiteSettings,
   script: string,
-  progress: (sample: Sample, done: number) => void,
+  progress: (sample: Sample, done: number, details: string) => void,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (const { suite, peer, round } of turns) {
     const load = loadavg()[0] ?? 0;
-    const outcome = await runSample(script, { suite: suite.id, peer: peer.id, settings }, suite.timeout);
+    const found = await runSample(script, { suite: suite.id, peer: peer.id, settings }, suite.timeout);
+    const failed = 'error' in found;
+    const outcome = failed ? { error: firstLine(found.error) } : found;
     const sample: Sample = { suite: suite.id, peer: peer.id, round, load, outcome };
     samples.push(sample);
-    progress(sample, samples.length);
+    progress(sample, samples.length, failed ? found.error : '');
   }
   return samples;
 }

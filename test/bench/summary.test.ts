@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { interleave } from '../../bench/harness.ts';
+import { firstLine, interleave } from '../../bench/harness.ts';
 import { formatTime, problems, suiteTable, terminalReport, verdictReport } from '../../bench/report.ts';
 import { groupMeans, summarise } from '../../bench/summary.ts';
 import { check, parseThresholds } from '../../bench/thresholds.ts';
@@ -26,6 +26,14 @@ describe('turns', () => {
       'ta1',
       'tb1',
     ]);
+  });
+});
+
+describe('messages of failed samples', () => {
+  it('are one short line', () => {
+    expect(firstLine('TypeError: no\n    at f (somewhere/file.ts:1:2)')).toBe('TypeError: no');
+    expect(firstLine('x'.repeat(1000))).toHaveLength(201);
+    expect(firstLine('')).toBe('');
   });
 });
 
