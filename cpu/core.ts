@@ -192,7 +192,7 @@ export class X86Processor implements Processor, Core {
     const base = state.segmentBase(SEGMENT.CS);
     const limit = state.segmentLimit(SEGMENT.CS);
     state.u8.fill(0, STATE.FETCH_WINDOW, STATE.FETCH_WINDOW + 32);
-    for (let i = 0; i < 15; i++) {
+    for (let i = this.#fetchMapped(linear, base, limit); i < 15; i++) {
       try {
         const at = (linear + i) >>> 0;
         if ((at - base) >>> 0 > limit) throw new CpuFault(VECTOR.GP, 0);
@@ -206,6 +206,22 @@ export class X86Processor implements Processor, Core {
         this.#fetchCr2 = cr2;
         return i;
       }
+    }
+    return 15;
+  }
+
+  /** The part of the window that lies in pages the fetch table has and inside the segment; returns how many bytes. */
+  #fetchMapped(linear: number, base: number, limit: number): number {
+    const { i32, u8 } = this.state;
+    const table = i32[STATE.TLB_FETCH >> 2]! >> 2;
+    const eip = (linear - base) >>> 0;
+    if (eip + 14 > limit) return 0;
+    let entry = TLB_SLOW as number;
+    for (let i = 0; i < 15; i++) {
+      const at = (linear + i) >>> 0;
+      if (i === 0 || (at & 0xfff) === 0) entry = i32[table + (at >>> 12)]!;
+      if (entry === TLB_SLOW) return i;
+      u8[STATE.FETCH_WINDOW + i] = u8[(at + entry) >>> 0]!;
     }
     return 15;
   }

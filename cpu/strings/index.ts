@@ -1,16 +1,12 @@
 /**
- * MOVS STOS LODS CMPS SCAS (Intel SDM volume 2). Where memory allows it, MOVS and STOS do runs of elements at once.
+ * MOVS STOS LODS CMPS SCAS (Intel SDM volume 2). Where memory allows it, all but LODS do runs of elements at once.
  */
-import type { Core, DecodedOperands, Helper, LinearMemory } from '../helpers.ts';
+import type { Core, DecodedOperands, Helper } from '../helpers.ts';
 import { GPR, SEGMENT, STATE } from '../layout.ts';
 import { readAddress, writeAddress } from '../segmentation/access.ts';
-import { type CpuState, EFLAGS } from '../state.ts';
+import type { CpuState } from '../state.ts';
 import { repeat } from './repeat.ts';
-
-/** Memory with direct access to runs of bytes, as the processor's own memory unit offers it. */
-export interface RunMemory extends LinearMemory {
-  hostOf(linear: number, write: boolean): number;
-}
+import { copyRun, elementOf, fillRun, findRun, Pointers } from './runs.ts';
 
 function readElement(core: Core, linear: number, width: 1 | 2 | 4): number {
   return width === 1
@@ -25,104 +21,50 @@ function writeElement(core: Core, linear: number, width: 1 | 2 | 4, value: numbe
   else core.memory.write32(linear, value);
 }
 
-/** Index and count registers of the instruction's address size. */
-class Pointers {
-  readonly state: CpuState;
-  readonly wide: boolean;
-  readonly step: number;
-  readonly mask: number;
-  constructor(core: Core, op: DecodedOperands) {
-    this.state = core.state;
-    this.wide = op.addressSize === 4;
-    this.mask = this.wide ? 0xffffffff : 0xffff;
-    this.step = this.state.get(STATE.EFLAGS) & EFLAGS.DF ? -op.width : op.width;
-  }
-  get(n: number): number {
-    return this.wide ? this.state.reg32(n) : this.state.reg16(n);
-  }
-  add(n: number, delta: number): void {
-    if (this.wide) this.state.setReg32(n, this.state.reg32(n) + delta);
-    else this.state.setReg16(n, this.state.reg16(n) + delta);
-  }
-}
-
-/** Elements that fit from an offset to the end of its page and of the address size, going up. */
-function runLength(offset: number, linear: number, width: number, p: Pointers): number {
-  const inPage = 0x1000 - (linear & 0xfff);
-  const inSegment = p.wide ? 0x100000000 - offset : 0x10000 - offset;
-  return Math.floor(Math.min(inPage, inSegment) / width);
-}
-
 const movs: Helper = (core, op) => {
   const p = new Pointers(core, op);
-  const { width } = op;
-  const memory = core.memory as RunMemory;
-  const { u8 } = core.state;
+  const { width, segment } = op;
   const element = (): void => {
-    const value = readElement(core, readAddress(core, op.segment, p.get(GPR.ESI), width), width);
+    const value = readElement(core, readAddress(core, segment, p.get(GPR.ESI), width), width);
     writeElement(core, writeAddress(core, SEGMENT.ES, p.get(GPR.EDI), width), width, value);
     p.add(GPR.ESI, p.step);
     p.add(GPR.EDI, p.step);
   };
+  if (op.rep === 0) return element();
   const run = (most: number): number => {
-    if (p.step < 0 || most < 4) return 0;
-    const from = p.get(GPR.ESI);
-    const to = p.get(GPR.EDI);
-    const source = readAddress(core, op.segment, from, width);
-    const target = writeAddress(core, SEGMENT.ES, to, width);
-    const n = Math.min(most, runLength(from, source, width, p), runLength(to, target, width, p));
-    if (n < 4) return 0;
-    readAddress(core, op.segment, from + (n - 1) * width, width);
-    writeAddress(core, SEGMENT.ES, to + (n - 1) * width, width);
-    const hostFrom = memory.hostOf(source, false);
-    const hostTo = memory.hostOf(target, true);
-    // An overlap that moves up must copy what it has just written, element by element.
-    if (!hostFrom || !hostTo || (hostTo > hostFrom && hostTo < hostFrom + n * width)) return 0;
-    u8.copyWithin(hostTo, hostFrom, hostFrom + n * width);
-    p.add(GPR.ESI, n * width);
-    p.add(GPR.EDI, n * width);
+    const target = findRun(core, p, SEGMENT.ES, p.get(GPR.EDI), most, true);
+    if (target.count === 0) return 0;
+    const source = findRun(core, p, segment, p.get(GPR.ESI), target.count, false);
+    const n = source.count;
+    if (n === 0) return 0;
+    // Going down, the shorter run ends at the same first element, further up.
+    const to = p.step > 0 ? target.host : target.host + (target.count - n) * width;
+    copyRun(core.state, to, source.host, n, p);
+    p.add(GPR.ESI, n * p.step);
+    p.add(GPR.EDI, n * p.step);
     return n;
   };
-  return repeat(core, op, element, guarded(run));
+  return repeat(core, op, element, run);
 };
-
-/** A run that would break a segment limit is left to the elements, which fault exactly. */
-function guarded(run: (most: number) => number): (most: number) => number {
-  return (most) => {
-    try {
-      return run(most);
-    } catch {
-      return 0;
-    }
-  };
-}
 
 const stos: Helper = (core, op) => {
   const p = new Pointers(core, op);
   const { width } = op;
   const { state } = core;
-  const memory = core.memory as RunMemory;
   const value = width === 1 ? state.reg8(0) : width === 2 ? state.reg16(0) : state.reg32(0);
   const element = (): void => {
     writeElement(core, writeAddress(core, SEGMENT.ES, p.get(GPR.EDI), width), width, value);
     p.add(GPR.EDI, p.step);
   };
+  if (op.rep === 0) return element();
   const run = (most: number): number => {
-    if (p.step < 0 || most < 4) return 0;
-    const to = p.get(GPR.EDI);
-    const target = writeAddress(core, SEGMENT.ES, to, width);
-    const n = Math.min(most, runLength(to, target, width, p));
-    if (n < 4) return 0;
-    writeAddress(core, SEGMENT.ES, to + (n - 1) * width, width);
-    const host = memory.hostOf(target, true);
-    if (!host) return 0;
-    if (width === 1) state.u8.fill(value, host, host + n);
-    else if (host % width === 0) (width === 2 ? state.u16 : state.u32).fill(value, host / width, host / width + n);
-    else return 0;
-    p.add(GPR.EDI, n * width);
-    return n;
+    const { count, host } = findRun(core, p, SEGMENT.ES, p.get(GPR.EDI), most, true);
+    if (count === 0) return 0;
+    fillRun(state, host, count, width, value);
+    p.add(GPR.EDI, count * p.step);
+    return count;
   };
-  return repeat(core, op, element, guarded(run));
+  return repeat(core, op, element, run);
 };
 
 const lods: Helper = (core, op) => {
@@ -155,15 +97,35 @@ const continues = (core: Core, op: DecodedOperands) => (): boolean =>
 
 const cmps: Helper = (core, op) => {
   const p = new Pointers(core, op);
-  const { width } = op;
+  const { width, segment } = op;
+  const { state } = core;
   const element = (): void => {
-    const a = readElement(core, readAddress(core, op.segment, p.get(GPR.ESI), width), width);
+    const a = readElement(core, readAddress(core, segment, p.get(GPR.ESI), width), width);
     const b = readElement(core, readAddress(core, SEGMENT.ES, p.get(GPR.EDI), width), width);
-    compareFlags(core.state, a, b, width);
+    compareFlags(state, a, b, width);
     p.add(GPR.ESI, p.step);
     p.add(GPR.EDI, p.step);
   };
-  return repeat(core, op, element, undefined, continues(core, op));
+  if (op.rep === 0) return element();
+  const run = (most: number): number => {
+    const first = findRun(core, p, segment, p.get(GPR.ESI), most, false);
+    const second = findRun(core, p, SEGMENT.ES, p.get(GPR.EDI), most, false);
+    const n = Math.min(first.count, second.count);
+    if (n === 0) return 0;
+    let i = 0;
+    let a: number;
+    let b: number;
+    do {
+      a = elementOf(state, first, first.count, i, p);
+      b = elementOf(state, second, second.count, i, p);
+      i++;
+    } while (i < n && (a === b) === (op.rep === 0xf3));
+    compareFlags(state, a, b, width);
+    p.add(GPR.ESI, i * p.step);
+    p.add(GPR.EDI, i * p.step);
+    return i;
+  };
+  return repeat(core, op, element, run, continues(core, op));
 };
 
 const scas: Helper = (core, op) => {
@@ -176,7 +138,19 @@ const scas: Helper = (core, op) => {
     compareFlags(state, a, b, width);
     p.add(GPR.EDI, p.step);
   };
-  return repeat(core, op, element, undefined, continues(core, op));
+  if (op.rep === 0) return element();
+  const run = (most: number): number => {
+    const found = findRun(core, p, SEGMENT.ES, p.get(GPR.EDI), most, false);
+    if (found.count === 0) return 0;
+    let i = 0;
+    let b: number;
+    do b = elementOf(state, found, found.count, i++, p);
+    while (i < found.count && (a === b) === (op.rep === 0xf3));
+    compareFlags(state, a, b, width);
+    p.add(GPR.EDI, i * p.step);
+    return i;
+  };
+  return repeat(core, op, element, run, continues(core, op));
 };
 
 export const stringHelpers: Record<string, Helper> = { movs, stos, lods, cmps, scas };
