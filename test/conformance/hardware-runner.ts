@@ -7,6 +7,8 @@ import { STATE } from '../../cpu/layout.ts';
 import { type ProcessorBus, StopReason } from '../../cpu/processor.ts';
 import { accessedCache, setSegment, writeNullSegment } from '../../cpu/segmentation/segment.ts';
 import { parseDescriptor } from '../../cpu/segmentation/descriptor.ts';
+import { adjusted } from './differences.ts';
+import { bytesOf, compareMemory, type Outcome, type Suite } from './suite.ts';
 import type { Case, Header, RegisterValue } from './vectors.ts';
 
 const PAGE = 4096;
@@ -14,7 +16,6 @@ const GPRS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
 /** In the order of the state page. */
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
 const HANDLERS = 0x2000;
-const RING0_STACK = 0xc800;
 const RF = 0x10000;
 /** Instructions after which a case is taken to hang. */
 const LIMIT = 2_000_000;
@@ -22,7 +23,6 @@ const HAS_ERROR_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
 /** Groups whose cases leave the FPU alone. */
 const INTEGER_GROUPS = new Set(['int', 'p16']);
 
-const bytesOf = (hex: string): Buffer => Buffer.from(hex, 'hex');
 /** A board without devices. */
 export const silentBus: ProcessorBus = {
   readPort: () => 0xff,
@@ -38,6 +38,11 @@ export const silentBus: ProcessorBus = {
 export interface RunnerOptions {
   /** CPUID features besides those of the default processor. */
   readonly features?: Readonly<Record<string, boolean>>;
+  /**
+   * `blocks` (default) runs as machines do; `stops` returns from the processor as often as it can; `steps` executes each
+   * instruction alone, as under a breakpoint.
+   */
+  readonly mode?: 'blocks' | 'stops' | 'steps';
 }
 
 export class HardwareRunner {
@@ -47,29 +52,53 @@ export class HardwareRunner {
   readonly #image: Uint8Array;
   readonly #expected: Uint8Array;
   readonly #dirty: Uint8Array;
+  readonly #budget: number;
+  /** Where frames of handlers end. */
+  readonly #ring0Stack: number;
 
-  constructor(header: Header, { features = {} }: RunnerOptions = {}) {
+  constructor(header: Header, { features = {}, mode = 'blocks' }: RunnerOptions = {}) {
     this.#header = header;
     this.processor = createProcessor(
       { ramBytes: header.memsize, videoBytes: 0, romBytes: 0, cpuid: { features } },
       silentBus,
     );
     const { processor } = this;
+    this.#budget = mode === 'stops' ? 1 : LIMIT;
+    // A code breakpoint that is never reached.
+    if (mode === 'steps') processor.setRegisters({ dr: [header.memsize, 0, 0, 0, 0, 0, 0xffff0ff0, 0x401] });
     processor.mapPages(0, header.memsize / PAGE, { read: processor.ram.byteOffset, write: processor.ram.byteOffset });
     this.#image = new Uint8Array(header.memsize).fill(header.fill);
     for (const [at, hex] of header.mem) this.#image.set(bytesOf(hex), at);
     this.#expected = this.#image.slice();
     this.#dirty = new Uint8Array(header.memsize / PAGE);
     processor.writePhysical(0, this.#image);
+    // ESP0 of the TSS that the GDT describes.
+    const image = new DataView(this.#image.buffer);
+    const descriptor = header.gdtr[0] + (header.tr & 0xfff8);
+    const tss = parseDescriptor(
+      header.tr,
+      descriptor,
+      image.getUint32(descriptor, true),
+      image.getUint32(descriptor + 4, true),
+    );
+    this.#ring0Stack = image.getUint32(tss.base + 4, true);
   }
 
+  /** Entry of the list of differences that changed what the last case was expected to do. */
+  listed: string | undefined;
+
   /** What differs from the capture, empty if nothing does. */
-  run(test: Case): string[] {
+  run(captured: Case): string[] {
     const { processor } = this;
-    const initial = { ...this.#header.default, ...test.i };
-    this.#loadMemory(test);
+    const initial = { ...this.#header.default, ...captured.i };
+    this.#loadMemory(captured);
+    const situation = { group: this.#header.group, test: captured, initial, memory: this.#expected };
+    const { test, listed } = adjusted(situation);
+    this.listed = listed;
     this.#loadRegisters(initial);
-    const reason = processor.run(LIMIT);
+    let reason: StopReason = StopReason.Budget;
+    for (let left = LIMIT; reason === StopReason.Budget && left > 0; left -= this.#budget)
+      reason = processor.run(this.#budget);
     if (reason !== StopReason.Halted) {
       const at = processor.registers();
       processor.reset();
@@ -154,23 +183,18 @@ export class HardwareRunner {
       final['eip'] = (((initial['eip'] as number) + test.b.length / 2) & 0xffffffff) >>> 0;
 
     const vector = (state.eip - 1 - HANDLERS) >> 4;
-    let at = RING0_STACK - 20;
-    let error = 0;
-    if (HAS_ERROR_CODE.has(vector)) {
-      error = view.getUint32(at - 4, true);
-    }
-    const frame = Array.from({ length: 5 }, (_, i) => view.getUint32(at + 4 * i, true)) as [
+    const frame = this.#ring0Stack - 20;
+    const error = HAS_ERROR_CODE.has(vector) ? view.getUint32(frame - 4, true) : 0;
+    if (vector !== (test.x ?? 13) || error !== (test.x === undefined ? 0 : (test.e ?? 0)))
+      differences.push(`exception ${vector}(${error}), expected ${test.x ?? 'none'}(${test.e ?? 0})`);
+
+    const [eip, cs, eflags, esp, ss] = [0, 4, 8, 12, 16].map((at) => view.getUint32(frame + at, true)) as [
       number,
       number,
       number,
       number,
       number,
     ];
-    at = 0;
-    if (vector !== (test.x ?? 13) || error !== (test.x === undefined ? 0 : (test.e ?? 0)))
-      differences.push(`exception ${vector}(${error}), expected ${test.x ?? 'none'}(${test.e ?? 0})`);
-
-    const [eip, cs, eflags, esp, ss] = frame;
     const compare = (name: string, actual: number, ignore = 0): void => {
       const expected = final[name] as number;
       if (((actual ^ expected) & ~(ignore | (test.ru?.[name] ?? 0))) !== 0)
@@ -228,22 +252,9 @@ export class HardwareRunner {
     const { ram } = this.processor;
     const expected = this.#expected;
     for (const [at, hex] of test.w ?? []) expected.set(bytesOf(hex), at);
-    const [from, to] = this.#header.ignore;
-    // Only pages the processor has written or the case touches can differ.
-    if (
-      Buffer.compare(expected.subarray(0, from), ram.subarray(0, from)) ||
-      Buffer.compare(expected.subarray(to), ram.subarray(to))
-    ) {
-      const masks = new Map<number, number>();
-      for (const [at, hex] of test.k ?? []) bytesOf(hex).forEach((mask, n) => masks.set(at + n, mask));
-      for (let at = 0; at < expected.length && differences.length < 8; at++) {
-        if (at >= from && at < to) continue;
-        if (((expected[at]! ^ ram[at]!) & (masks.get(at) ?? 0xff)) !== 0)
-          differences.push(
-            `memory ${at.toString(16)}: ${ram[at]!.toString(16)}, expected ${expected[at]!.toString(16)}`,
-          );
-      }
-    }
+    const masks = new Map<number, number>();
+    for (const [at, hex] of test.k ?? []) bytesOf(hex).forEach((mask, n) => masks.set(at + n, mask));
+    differences.push(...compareMemory(ram, expected, masks, this.#header.ignore));
     // What the case expects to have changed must be restored for the next one.
     for (const [at, hex] of [...(test.w ?? []), ...(test.m ?? [])])
       for (let page = at >> 12; page <= (at + hex.length / 2 - 1) >> 12; page++) {
@@ -278,4 +289,27 @@ function closeSingles(a: string, b: string): boolean {
     if (!(Math.abs(x - y) <= Math.abs(y) * 1.5 * 2 ** -12)) return false;
   }
   return true;
+}
+
+/** A file of schema `x86case-1`. */
+export function hardwareSuite(lines: readonly string[]): Suite {
+  const header = JSON.parse(lines[0]!) as Header & { readonly captured_on?: string };
+  const runner = new HardwareRunner(header, { features: { sse3: true, ssse3: true } });
+  const parse = (n: number): Case => JSON.parse(lines[n + 1]!) as Case;
+  return {
+    source: header.captured_on ?? 'not stated',
+    group: header.group,
+    length: lines.length - 1,
+    form: (n) => parse(n).f,
+    run(n): Outcome {
+      const test = parse(n);
+      const differences = runner.run(test);
+      return {
+        form: test.f,
+        description: `${test.b} ${JSON.stringify(test.i ?? {})}`,
+        differences,
+        listed: runner.listed,
+      };
+    },
+  };
 }

@@ -9,7 +9,7 @@ export interface Outcome {
   /** What differs from the capture; empty if nothing does. */
   readonly differences: readonly string[];
   /** Id of the entry of `differences.ts` that changed what is expected. */
-  readonly listed?: string;
+  readonly listed?: string | undefined;
 }
 
 /** The cases of one file, ready to run. */
