@@ -14,27 +14,16 @@ export class Board {
   text = '';
   exitCode: number | undefined;
   /** Called for each port and device access; the value for reads. */
-  onRead: (port: number, size: AccessSize) => number = () => 0xff;
-  onWrite: (port: number, size: AccessSize, value: number) => void = () => {};
-  onDeviceRead: (address: number, size: AccessSize) => number;
-  onDeviceWrite: (address: number, size: AccessSize, value: number) => void;
+  onRead!: (port: number, size: AccessSize) => number;
+  onWrite!: (port: number, size: AccessSize, value: number) => void;
+  onDeviceRead!: (address: number, size: AccessSize) => number;
+  onDeviceWrite!: (address: number, size: AccessSize, value: number) => void;
   /** Contents of the device page. */
   readonly device = new DataView(new ArrayBuffer(4096 + 4));
   /** Vectors the interrupt source gives out, in order; the request stays up while there are any. */
   readonly vectors: number[] = [];
 
   constructor(romBytes = 0) {
-    this.onDeviceRead = (address, size) => {
-      const offset = address & 0xfff;
-      if (size === 1) return this.device.getUint8(offset);
-      return size === 2 ? this.device.getUint16(offset, true) : this.device.getUint32(offset, true);
-    };
-    this.onDeviceWrite = (address, size, value) => {
-      const offset = address & 0xfff;
-      if (size === 1) this.device.setUint8(offset, value);
-      else if (size === 2) this.device.setUint16(offset, value, true);
-      else this.device.setUint32(offset, value, true);
-    };
     this.cpu = createProcessor(
       { ramBytes: RAM_BYTES, videoBytes: 0, romBytes },
       {
@@ -61,7 +50,32 @@ export class Board {
         setFerr: () => {},
       },
     );
+    this.reset();
+  }
+
+  /** As new: memory is 0, nothing is pending, the callbacks are the plain ones. */
+  reset(): void {
+    this.text = '';
+    this.exitCode = undefined;
+    this.vectors.length = 0;
+    this.onRead = () => 0xff;
+    this.onWrite = () => {};
+    this.onDeviceRead = (address, size) => {
+      const offset = address & 0xfff;
+      if (size === 1) return this.device.getUint8(offset);
+      return size === 2 ? this.device.getUint16(offset, true) : this.device.getUint32(offset, true);
+    };
+    this.onDeviceWrite = (address, size, value) => {
+      const offset = address & 0xfff;
+      if (size === 1) this.device.setUint8(offset, value);
+      else if (size === 2) this.device.setUint16(offset, value, true);
+      else this.device.setUint32(offset, value, true);
+    };
     this.cpu.mapPages(0, RAM_BYTES / 4096, { read: this.cpu.ram.byteOffset, write: this.cpu.ram.byteOffset });
+    this.cpu.writePhysical(0, new Uint8Array(RAM_BYTES));
+    this.cpu.setInterruptRequest(false);
+    this.cpu.setA20(true);
+    this.cpu.reset();
   }
 
   interrupt(vector: number): void {
