@@ -11,10 +11,12 @@ import type {
   MachineConfiguration,
   MediaSource,
 } from '../machine/configuration.ts';
+import { MEMORY_MIB } from '../machine/configuration.ts';
 import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
 import { detectImage } from '../disks/index.ts';
 import { findVmcInFolder } from '../disks/machine-folder.ts';
 import { NodeFile } from '../disks/node-file.ts';
+import { makeKernelDisc } from './kernel/kernel-disc.ts';
 import { machineFromVmc, type Replaced } from './vmc-machine.ts';
 
 /** Media named on the command line, by drive. */
@@ -122,20 +124,42 @@ const DEMO_DISK_BYTES = 8 << 20;
 
 /** The machine with the demonstration guest; its disk lives in memory. */
 export function demoTarget(image: string): BootTarget {
-  let program: Uint8Array;
-  try {
-    program = readFileSync(image);
-  } catch (cause) {
-    throw new VirtualServerError(ErrorCode.Media, `${image}: the demonstration guest is missing; build the package`, {
-      subject: image,
-      cause,
-    });
-  }
   const bytes = new Uint8Array(DEMO_DISK_BYTES);
-  bytes.set(program);
+  bytes.set(readMedium(image));
   const ide: IdeDriveConfiguration[] = [
     { channel: 0, position: 0, kind: 'disk', media: { bytes, mode: 'memory' } },
     { channel: 1, position: 0, kind: 'cdrom' },
   ];
   return { configuration: { name: 'demo', memoryMiB: 32, ide, boot: ['disk'] }, remarks: [] };
+}
+
+export interface KernelOptions {
+  readonly kernel: string;
+  readonly append?: string;
+  readonly initrd?: string;
+}
+
+/**
+ * The machine with a CD in its drive that loads the kernel, and nothing else to boot from.
+ * @param loader path of the loader's binary
+ */
+export function withKernel(base: MachineOptions, options: KernelOptions, loader: string): MachineOptions {
+  const { kernel, append = '', initrd } = options;
+  const bytes = makeKernelDisc(readMedium(loader), readMedium(kernel), kernel, {
+    commandLine: append,
+    initrd: initrd === undefined ? undefined : readMedium(initrd),
+    memoryBytes: (base.memoryMiB ?? MEMORY_MIB.default) * 2 ** 20,
+  });
+  const others = (base.ide ?? []).filter((drive) => locate(drive) !== CDROM_AT);
+  const disc: IdeDriveConfiguration = { channel: 1, position: 0, kind: 'cdrom', media: { bytes } };
+  return { ...base, ide: [...others, disc], boot: ['cdrom'] };
+}
+
+function readMedium(file: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(file));
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new VirtualServerError(ErrorCode.Media, `${file}: ${message}`, { subject: file, cause });
+  }
 }

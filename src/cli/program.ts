@@ -10,7 +10,7 @@ import type {
   SerialConfiguration,
   TripleFaultPolicy,
 } from '../machine/configuration.ts';
-import { bootTarget, demoTarget, type BootTarget, type DriveOptions } from './boot-target.ts';
+import { bootTarget, demoTarget, withKernel, type BootTarget, type DriveOptions } from './boot-target.ts';
 import { escapeName } from './escape.ts';
 import { exitCodeOfError, ExitCode } from './exit-codes.ts';
 import * as values from './option-values.ts';
@@ -284,14 +284,23 @@ async function start(
 ): Promise<number> {
   const { around } = parts;
   const settings = runSettings(options, steps, around);
-  const configuration = withOptions(target.configuration, options);
+  const { kernel } = options;
+  if (kernel === undefined && (options.append ?? options.initrd) !== undefined)
+    throw usage('--append and --initrd go with --kernel');
+  if (kernel !== undefined && options.cdrom !== undefined)
+    throw usage('--kernel takes the CD drive; leave out --cdrom');
+  const machine = withOptions(target.configuration, options);
+  const configuration =
+    kernel === undefined
+      ? machine
+      : withKernel(machine, { ...options, kernel }, packageFile('dist', 'kernel-loader.bin'));
   if (!settings.quiet) for (const remark of target.remarks) around.talk.write(`${remark}\n`);
   return runMachine(parts.createMachine(configuration), settings, around);
 }
 
 /** The target's configuration with what the command line says instead. */
 function withOptions(base: MachineOptions, options: Options): MachineOptions {
-  const { name, memory, videoMemory, boot, parallel, cpu, clock, rtc, tripleFault, kernel, debugExit } = options;
+  const { name, memory, videoMemory, boot, parallel, cpu, clock, rtc, tripleFault, debugExit } = options;
   const firmware = {
     ...(options.bios === undefined ? {} : { bios: options.bios }),
     ...(options.videoBios === undefined ? {} : { videoBios: options.videoBios }),
@@ -311,16 +320,10 @@ function withOptions(base: MachineOptions, options: Options): MachineOptions {
     ...(clock === undefined ? {} : { clock }),
     ...(rtc === undefined ? {} : { rtc }),
     ...(tripleFault === undefined ? {} : { tripleFault }),
-    ...(kernel === undefined ? {} : { kernel: { path: kernel, ...kernelParts(options) } }),
     ...(debugExit ? {} : { debugExit }),
     ...(Object.keys(firmware).length === 0 ? {} : { firmware }),
   };
 }
-
-const kernelParts = ({ append, initrd }: Options): { append?: string; initrd?: string } => ({
-  ...(append === undefined ? {} : { append }),
-  ...(initrd === undefined ? {} : { initrd }),
-});
 
 function runSettings(options: Options, steps: readonly Step[], around: Surroundings): RunSettings {
   const { screenshotAt, screenshotFile, events } = options;
