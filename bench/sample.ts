@@ -4,13 +4,15 @@
  */
 import { SUITES } from './guests/index.ts';
 import { PEERS } from './peers/index.ts';
-import type { Job, Outcome, RunningGuest, SerialReader } from './types.ts';
+import type { Job, Measurement, Outcome, RunningGuest, SerialReader } from './types.ts';
 
 function find<T extends { readonly id: string }>(list: readonly T[], id: string): T {
   const found = list.find((entry) => entry.id === id);
   if (!found) throw new Error(`unknown: ${id}`);
   return found;
 }
+
+const milliseconds = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
 
 async function run({ suite: suiteId, peer: peerId, settings }: Job): Promise<Outcome> {
   const suite = find(SUITES, suiteId);
@@ -19,6 +21,8 @@ async function run({ suite: suiteId, peer: peerId, settings }: Job): Promise<Out
   if ('missing' in guest) return { error: guest.missing };
   const reader: SerialReader = suite.reader();
   let running: RunningGuest | undefined;
+  let used: number | undefined;
+  const before = process.cpuUsage();
   let timer: NodeJS.Timeout | undefined;
   const problem = await new Promise<string | undefined>((resolve, reject) => {
     const powerOn = performance.now();
@@ -26,14 +30,19 @@ async function run({ suite: suiteId, peer: peerId, settings }: Job): Promise<Out
     const received = (byte: number): void => {
       if (reader.complete) return;
       reader.byte(byte, performance.now() - powerOn);
-      if (reader.complete) resolve(undefined);
+      if (!reader.complete) return;
+      used = running?.processorTime ? running.processorTime() : milliseconds(process.cpuUsage(before));
+      resolve(undefined);
     };
     peer.start(guest, received, resolve).then((started) => (running = started), reject);
   });
   clearTimeout(timer);
   await running?.stop();
   if (problem !== undefined) return { error: `${problem}; ${reader.position}` };
-  return { measurements: reader.measurements() };
+  const { processorTime: item } = suite;
+  const whole: Measurement[] =
+    item === undefined || used === undefined ? [] : [{ item, group: suite.id, milliseconds: used }];
+  return { measurements: [...reader.measurements(), ...whole] };
 }
 
 const outcome = await run(JSON.parse(process.argv[2] ?? '{}') as Job).catch((error: unknown): Outcome => ({

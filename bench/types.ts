@@ -9,6 +9,8 @@ export type Guest =
 
 /** A guest that runs, in this process or in a child of it. */
 export interface RunningGuest {
+  /** Milliseconds of processor time that an emulator outside this process has used; absent when it runs inside. */
+  processorTime?(): number | undefined;
   stop(): void | Promise<void>;
 }
 
@@ -69,6 +71,11 @@ export interface Suite {
   /** The guest, or why it cannot run here. */
   guest(settings: SuiteSettings): Guest | { readonly missing: string };
   reader(): SerialReader;
+  /**
+   * Name of an item for the processor time of the whole sample, all threads: what the work costs whether or not the host
+   * was busy with something else. Absent: not measured.
+   */
+  readonly processorTime?: string;
 }
 
 /** What the parent asks of a child process. */

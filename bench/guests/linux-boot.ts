@@ -13,7 +13,9 @@ export const linuxBoot: Suite = {
   about:
     'A Debian 6.1 kernel for the i686 with busybox, from an IDE disk through GRUB, 256 MiB: from power-on to the lines that ' +
     'boot loader (`grub`, `kernel`), kernel (`linux`) and start script (`init`, `ready`: all drivers loaded) write to COM1. ' +
-    'Times include what the guest sleeps.',
+    'Times include what the guest sleeps. `processor time` is what the emulator used until then, all threads together: it ' +
+    'depends less on what else the host does.',
+  processorTime: 'processor time',
   timeout: 600_000,
   guest: ({ images }) => {
     const path = join(images, IMAGE);
