@@ -31,7 +31,6 @@ export default defineConfig({
           include: ['test/guests/**/*.test.ts'],
           sequence: { groupOrder: 2 },
           pool: 'forks',
-          fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },
