@@ -4,14 +4,15 @@ import { CodeCache } from './decoder/code-cache.ts';
 import { DecodeTables, type HelperHandler } from './decoder/tables.ts';
 import { deliverException, deliverInterrupt, deliverNmi, type FaultChain } from './exceptions/index.ts';
 import type { Core, Helper } from './helpers.ts';
-import { EXIT, generateProcessor, type ImportName } from './interpreter/generate.ts';
+import { EXIT, generateProcessor, type Imports } from './interpreter/generate.ts';
+import { memoryImports, recordFault } from './interpreter/memory-imports.ts';
 import { MODE, PAGE_SIZE, RECORD, REGION, SEGMENT, STATE, TLB_SLOW } from './layout.ts';
+import { InstructionFetch } from './mmu/instruction-fetch.ts';
 import { Mmu } from './mmu/mmu.ts';
 import { Operands } from './operands.ts';
 import { PhysicalMemory } from './physical.ts';
 import { definitions, helpers, moduleParts } from './opcodes/index.ts';
 import {
-  type AccessSize,
   type PageTarget,
   type Processor,
   type ProcessorBus,
@@ -60,7 +61,7 @@ export class X86Processor implements Processor, Core {
   readonly #helpers: readonly BoundHelper[];
   readonly #module: ProcessorModule;
   #stepping: ProcessorModule | undefined;
-  readonly #imports: Record<ImportName, (...args: never[]) => unknown>;
+  readonly #imports: Imports;
   readonly #operands = new Operands();
   #generation = 0;
   #tagBefore = 0;
@@ -85,9 +86,6 @@ export class X86Processor implements Processor, Core {
   /** The last helper delivered an exception or interrupt instead of completing. */
   #delivered = false;
   #setRf = false;
-  #fetchFault: CpuFault | undefined;
-  /** CR2 as it was before the instruction was fetched; after a fault kept for later, as that fault sets it. */
-  #fetchCr2 = 0;
 
   constructor(options: ProcessorOptions, bus: ProcessorBus) {
     // The decoder looks some bytes ahead of an instruction at the very end.
@@ -130,100 +128,18 @@ export class X86Processor implements Processor, Core {
     return instance.exports as unknown as ProcessorModule;
   }
 
-  #makeImports(): Record<ImportName, (...args: never[]) => unknown> {
-    const mmu = this.#mmu;
+  #makeImports(): Imports {
     const { state } = this;
-    const user = (): boolean => state.cpl === 3;
-    const guard =
-      <T extends unknown[]>(body: (...args: T) => number | void) =>
-      (...args: T): number => {
-        try {
-          return body(...args) ?? 0;
-        } catch (error) {
-          this.#recordFault(error);
-          return 0;
-        }
-      };
+    const mmu = this.#mmu;
+    const fetch = new InstructionFetch(state, mmu);
     return {
-      read: guard((linear: number, size: number) => mmu.readSlow(linear, size as AccessSize, user())),
-      write: guard((linear: number, size: number, value: number) =>
-        mmu.writeSlow(linear, size as AccessSize, value, user()),
-      ),
-      readForWrite: guard((linear: number, size: number) => {
-        mmu.probe(linear, size, true, user());
-        return mmu.readSlow(linear, size as AccessSize, user());
-      }),
-      readBlock: guard((linear: number, size: number) => {
-        if (size === 16 && user()) mmu.checkAlignment(linear, size);
-        mmu.probe(linear, size, false, user());
-        for (let i = 0; i < size; i += 4) state.set(STATE.TRANSFER + i, mmu.readSlow(linear + i, 4, user()));
-      }),
-      writeBlock: guard((linear: number, size: number) => {
-        if (size === 16 && user()) mmu.checkAlignment(linear, size);
-        mmu.probe(linear, size, true, user());
-        for (let i = 0; i < size; i += 4) mmu.writeSlow(linear + i, 4, state.getU(STATE.TRANSFER + i), user());
-      }),
-      probeWrite: guard((linear: number, size: number) => mmu.probe(linear, size, true, user())),
+      ...memoryImports(state, mmu),
       helper: (record: number) => this.#helper(record),
-      codeMiss: guard((linear: number) => (mmu.translateCode(linear) ? 1 : 2)),
-      fetchWindow: (linear: number) => this.#fetchWindow(linear >>> 0),
-      fetchFault: () => {
-        state.set(STATE.CR2, this.#fetchCr2);
-        this.#recordFault(this.#fetchFault);
-      },
+      fetchWindow: (linear: number) => fetch.window(linear >>> 0),
+      fetchFault: () => recordFault(state, fetch.takeFault()),
       protectPage: (hostPage: number) => this.#code.protect(hostPage),
       recordsFull: () => this.#code.clear(),
-    } as Record<ImportName, (...args: never[]) => unknown>;
-  }
-
-  #recordFault(error: unknown): void {
-    if (!(error instanceof CpuFault)) throw error;
-    const { state } = this;
-    state.set(STATE.FAULT, 1);
-    state.set(STATE.FAULT_VECTOR, error.vector);
-    state.set(STATE.FAULT_ERROR, error.errorCode ?? -1);
-  }
-
-  /** Gathers up to 15 instruction bytes, as far as paging and the segment limit allow; keeps the fault of the next one. */
-  #fetchWindow(linear: number): number {
-    const { state } = this;
-    this.#fetchFault = undefined;
-    this.#fetchCr2 = state.get(STATE.CR2);
-    const base = state.segmentBase(SEGMENT.CS);
-    const limit = state.segmentLimit(SEGMENT.CS);
-    state.u8.fill(0, STATE.FETCH_WINDOW, STATE.FETCH_WINDOW + 32);
-    for (let i = this.#fetchMapped(linear, base, limit); i < 15; i++) {
-      try {
-        const at = (linear + i) >>> 0;
-        if ((at - base) >>> 0 > limit) throw new CpuFault(VECTOR.GP, 0);
-        state.u8[STATE.FETCH_WINDOW + i] = this.#mmu.fetchByte(at);
-      } catch (error) {
-        if (!(error instanceof CpuFault)) throw error;
-        this.#fetchFault = error;
-        // The instruction may end before the byte: CR2 is set when the fault is taken.
-        const cr2 = state.get(STATE.CR2);
-        state.set(STATE.CR2, this.#fetchCr2);
-        this.#fetchCr2 = cr2;
-        return i;
-      }
-    }
-    return 15;
-  }
-
-  /** The part of the window that lies in pages the fetch table has and inside the segment; returns how many bytes. */
-  #fetchMapped(linear: number, base: number, limit: number): number {
-    const { i32, u8 } = this.state;
-    const table = i32[STATE.TLB_FETCH >> 2]! >> 2;
-    const eip = (linear - base) >>> 0;
-    if (eip + 14 > limit) return 0;
-    let entry = TLB_SLOW as number;
-    for (let i = 0; i < 15; i++) {
-      const at = (linear + i) >>> 0;
-      if (i === 0 || (at & 0xfff) === 0) entry = i32[table + (at >>> 12)]!;
-      if (entry === TLB_SLOW) return i;
-      u8[STATE.FETCH_WINDOW + i] = u8[(at + entry) >>> 0]!;
-    }
-    return 15;
+    };
   }
 
   // Helpers

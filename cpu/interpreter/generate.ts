@@ -36,6 +36,7 @@ export type ImportName =
   | 'fetchFault'
   | 'protectPage'
   | 'recordsFull';
+export type Imports = Record<ImportName, (...args: never[]) => unknown>;
 
 /** Adds functions that semantics call by name. */
 export type ModulePart = (m: ModuleBuilder) => Record<string, FunctionRef>;
