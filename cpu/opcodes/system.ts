@@ -49,7 +49,8 @@ export const systemDefinitions: readonly InstructionDefinition[] = [
   line('60', 'pusha', '', 'pusha'),
   line('61', 'popa', '', 'popa'),
   line('62 /r', 'bound', 'Gv,Ma', 'bound'),
-  line('63 /r', 'arpl', 'Ew,Gw', 'arpl', { writesMemory: true }),
+  // Writes only when it changes the selector, and needs a writable segment only then.
+  line('63 /r', 'arpl', 'Ew,Gw', 'arpl'),
   // Register numbers that name no segment (and CS as destination) are undefined before any operand is looked at.
   ...[0, 1, 2, 3, 4, 5].map((n) => line(`8c /${n}`, 'mov', 'Ew,Sw', 'mov_rm_sreg', { writesMemory: true })),
   ...[0, 2, 3, 4, 5].map((n) => line(`8e /${n}`, 'mov', 'Sw,Ew', 'mov_sreg_rm')),

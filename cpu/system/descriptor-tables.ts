@@ -1,5 +1,6 @@
 /** LGDT, LIDT, SGDT, SIDT, LLDT, SLDT, LTR, STR, LAR, LSL, VERR, VERW, ARPL (Intel SDM volume 2; volume 3, section 5.10). */
 import type { Core, DecodedOperands, Helper } from '../helpers.ts';
+import { writeAddress } from '../segmentation/access.ts';
 import { STATE } from '../layout.ts';
 import {
   type Descriptor,
@@ -159,8 +160,10 @@ const arpl: Helper = (core, op) => {
   const raise = (selector & 3) < rpl;
   if (raise) {
     const adjusted = (selector & ~3) | rpl;
-    if (op.isMemory) memory.write16(op.address, adjusted);
-    else state.setReg16(op.rm, adjusted);
+    if (op.isMemory) {
+      const offset = (op.address - state.segmentBase(op.segment)) >>> 0;
+      memory.write16(writeAddress(core, op.segment, offset, 2), adjusted);
+    } else state.setReg16(op.rm, adjusted);
   }
   setZero(core, raise);
 };

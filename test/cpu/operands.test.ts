@@ -89,6 +89,16 @@ describe('encodings without meaning come before faults of their operand', () => 
   });
 });
 
+describe('ARPL', () => {
+  it('writes its operand only when it changes: a segment for reading will do otherwise', () => {
+    const readOnly = { selector: 8, base: 0, limit: DATA_LIMIT, attributes: 0x91 };
+    processor.writePhysical(0x4000, Uint8Array.of(0xf3, 0xff));
+    // arpl [bx],ax with RPL 3 in memory and 2 in AX; a fault would find no gate and shut the processor down.
+    expect(run('6307', { cr0: 0x11, ds: readOnly, ebx: 0x4000, eax: 2, eflags: 0x42 })).toBeUndefined();
+    expect(processor.registers().eflags & 0x40).toBe(0);
+  });
+});
+
 // Intel SDM volume 2 leaves these flags undefined; the values are those of the processors that hardware vectors come from.
 describe('undefined flags', () => {
   const flags = (code: string, registers: Partial<RegisterState>): number => {
