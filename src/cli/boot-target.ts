@@ -13,9 +13,11 @@ import type {
 } from '../machine/configuration.ts';
 import { MEMORY_MIB } from '../machine/configuration.ts';
 import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
-import { detectImage } from '../disks/index.ts';
+import { detectImage, openDisk, undoPathFor } from '../disks/index.ts';
 import { findVmcInFolder } from '../disks/machine-folder.ts';
 import { NodeFile } from '../disks/node-file.ts';
+import { chooseMode } from '../disks/open-disk.ts';
+import { OWN_CREATOR } from '../../vhd/footer.ts';
 import { makeKernelDisc } from './kernel/kernel-disc.ts';
 import { machineFromVmc, type Replaced } from './vmc-machine.ts';
 
@@ -52,8 +54,24 @@ export function bootTarget(target: string | undefined, drives: DriveOptions, mod
     ]),
     floppies: new Set([...(drives.floppy ? [0] : []), ...(drives.floppyB ? [1] : [])]),
   };
-  const { configuration, remarks } = openTarget(target, mode, replaced);
-  return { configuration: withDrives(configuration, drives, mode), remarks };
+  const opened = openTarget(target, mode, replaced);
+  const configuration = withDrives(opened.configuration, drives, mode);
+  const undo = (configuration.ide ?? []).flatMap(({ kind, media }) => (kind === 'disk' ? undoRemark(media) : []));
+  return { configuration, remarks: [...opened.remarks, ...undo] };
+}
+
+/** Says where changes of a disk go when that is not the image itself. What is wrong with a disk, its opening tells. */
+function undoRemark(media: MediaSource | undefined): string[] {
+  if (!media?.path || (media.mode !== 'auto' && media.mode !== 'undo')) return [];
+  try {
+    const disk = openDisk(media.path, { mode: 'read-only' });
+    const { creator, path: full } = disk;
+    disk.close();
+    if (chooseMode(media.mode === 'auto' ? 'auto' : 'undo-file', creator === OWN_CREATOR) !== 'undo-file') return [];
+    return [`${media.path} stays as it is; changes go to ${media.undoPath ?? undoPathFor(full)}`];
+  } catch {
+    return [];
+  }
 }
 
 function openTarget(

@@ -21,6 +21,8 @@ export class FakeMachine {
   screenText: string[] = [];
   serialSent = '';
   startError: Error | undefined;
+  /** Called when the machine runs. */
+  started: () => void = () => undefined;
   readonly #listeners = new Set<(event: MachineEvent) => void>();
   readonly #watchers = new Set<(screen: ScreenState) => void>();
   readonly #dataListeners = new Set<(bytes: Uint8Array) => void>();
@@ -157,6 +159,7 @@ export class FakeMachine {
         this.state = 'Running';
         this.emit({ type: 'vm.state.changed', data: { state: 'TurningOn' } });
         this.emit({ type: 'vm.state.changed', data: { state: 'Running' } });
+        queueMicrotask(() => this.started());
         return this.#call('start');
       },
       pause: () => {

@@ -42,8 +42,8 @@ class Session {
       createMachine: (options) => {
         this.machine = new FakeMachine(options);
         const { machine } = this;
-        // The run loop subscribes and starts first.
-        setTimeout(() => void drive(machine), 5);
+        // The run loop attaches first.
+        machine.started = () => setTimeout(() => void drive(machine), 5);
         return machine.vm;
       },
       around: {
@@ -300,6 +300,19 @@ describe('options', () => {
     expect(await modeWith()).toBe('auto');
     expect(await modeWith('--undo', 'beside')).toBe('undo');
     expect(await modeWith('--no-undo')).toBe('direct');
+  });
+
+  it('say where changes go, unless they go to the image', async () => {
+    const disk = file('disk.img', 4096);
+    const talkWith = async (...args: string[]): Promise<string> => {
+      const session = new Session();
+      await session.run(['boot', disk, ...args], off);
+      return session.talk;
+    };
+    expect(await talkWith()).toContain(`${disk} stays as it is; changes go to ${disk}.vud`);
+    expect(await talkWith('--no-undo')).not.toContain('.vud');
+    expect(await talkWith('--undo', 'memory')).not.toContain('.vud');
+    expect(await talkWith('--quiet')).toBe('');
   });
 
   it('drive the machine by steps, in order', async () => {
