@@ -6,6 +6,7 @@ import { runProgram } from './program.ts';
 import { ProcessTerminal } from './terminal/terminal.ts';
 
 const { stdin, stdout, stderr } = process;
+const terminal = stdin.isTTY && stdout.isTTY ? new ProcessTerminal(stdin, stdout) : undefined;
 
 // A reader that has had enough (`| head`) is no failure; the screen notices by itself that its terminal is gone.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -13,6 +14,8 @@ stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 process.on('uncaughtException', (error) => {
+  // The message belongs on the user's screen, not on the guest's.
+  terminal?.release();
   stderr.write(`virtualserver: internal fault: ${error.stack ?? error.message}\n`);
   process.exit(ExitCode.Internal);
 });
@@ -20,7 +23,7 @@ process.on('uncaughtException', (error) => {
 process.exitCode = await runProgram(process.argv.slice(2), {
   createMachine,
   around: {
-    terminal: stdin.isTTY && stdout.isTTY ? new ProcessTerminal(stdin, stdout) : undefined,
+    terminal,
     input: stdin,
     output: stdout,
     talk: stderr,

@@ -153,10 +153,14 @@ class MachineRun {
     try {
       await once(stream, 'open');
     } catch (cause) {
-      throw new VirtualServerError(ErrorCode.Host, `${events}: the events cannot be written there: ${String(cause)}`, {
-        subject: events,
-        cause,
-      });
+      throw new VirtualServerError(
+        ErrorCode.Host,
+        `${events}: the events cannot be written there: ${messageOf(cause)}`,
+        {
+          subject: events,
+          cause,
+        },
+      );
     }
     stream.on('error', (error) => this.#say(`${events}: ${error.message}`));
     this.#eventStream = stream;
@@ -166,6 +170,7 @@ class MachineRun {
     this.#eventStream?.write(eventLine(event));
     const { quiet, verbose } = this.#settings;
     if (event.type === 'vm.tripleFault' && !quiet) this.#say(formatTripleFault(event.data));
+    else if (event.type === 'disk.warning' && !quiet) this.#say(`${event.data.device}: ${event.data.message}`);
     else if (event.type === 'disk.error' && !quiet) this.#say(`${event.data.device}: ${event.data.message}`);
     else if (event.type === 'vm.log' && verbose) this.#say(`${event.data.source}: ${event.data.message}`);
     else if (event.type === 'vm.debug.output' && verbose) this.#say(`debug port: ${event.data.text}`);
@@ -245,18 +250,19 @@ class MachineRun {
   }
 
   #watchSignals(): void {
-    const { signals, talk } = this.#around;
+    const { signals } = this.#around;
     const on = (signal: string, listener: () => void): void => {
       signals.on(signal, listener);
       this.#parts.push({ [Symbol.dispose]: () => void signals.off(signal, listener) });
     };
     for (const signal of ENDING_SIGNALS) on(signal, () => this.#end(signal));
-    on('SIGUSR1', () => {
-      void this.#vm
-        .statistics()
-        .then((statistics) => talk.write(`${statusLine(this.#vm, statistics, this.#settings.escape).trim()}\n`))
-        .catch(() => undefined);
-    });
+    on('SIGUSR1', () => void this.#tellStatus().catch(() => undefined));
+  }
+
+  async #tellStatus(): Promise<void> {
+    const status = statusLine(this.#vm, await this.#vm.statistics(), this.#settings.escape).trim();
+    if (this.#attachment?.attached) this.#attachment.notify(status);
+    else this.#around.talk.write(`${status}\n`);
   }
 
   /** The first INT or TERM asks the guest to shut down; a second one, or a hang-up, cuts the power. */

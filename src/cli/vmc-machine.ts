@@ -101,11 +101,11 @@ function ideDrive(
 /** The disk; where the product kept an undo disk, that one, since it holds the newest state. */
 function diskMedia(drive: VmcDrive, vmcPath: string, mode: DiskMode, remarks: string[]): MediaSource {
   const undo = drive.undo && resolvePath(drive.undo, { vmcPath });
-  if (undo !== undefined) return { path: undo, mode };
-  if (drive.undo) {
+  if (drive.undo && undo === undefined) {
     remarks.push(`${drive.key}: its undo disk ${nameOf(drive.undo)} was not found; the disk starts without it`);
   }
-  return { path: locateImage(drive.image!, drive.key, { vmcPath }), mode };
+  const image = locateImage(drive.image!, drive.key, { vmcPath });
+  return { path: undo ?? image, mode, parentFolders: [path.dirname(image), path.dirname(path.resolve(vmcPath))] };
 }
 
 const nameOf = (stored: VmcPath): string => stored.relative ?? stored.absolute ?? '';

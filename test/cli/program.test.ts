@@ -217,6 +217,16 @@ describe('exit codes', () => {
     expect(session.signals.eventNames()).toEqual([]);
   });
 
+  it('USR1 asks for the status', async () => {
+    const session = new Session();
+    await session.run(['boot', file('disk.img', 4096)], async (machine) => {
+      session.signals.emit('SIGUSR1');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      off(machine);
+    });
+    expect(session.talk).toMatch(/Running \| 01:05 \| 100 MIPS/);
+  });
+
   it('128 + n: a hang-up cuts the power at once', async () => {
     const session = new Session();
     const code = await session.run(['boot', file('disk.img', 4096)], () => void session.signals.emit('SIGHUP'));
