@@ -165,7 +165,7 @@ function emitTo(f: FunctionBuilder, signal: I32Function, { fraction, exponentBit
   f.set(kept, i64.add(kept, i64.shl(i64.extend_s(exponent), BigInt(fraction))));
   f.if(i32.or(i32.ge_s(exponent, maximum), i64.ge_u(kept, infinity)), () => {
     f.if(i32.eqz(i32.and(cw, STATUS.OE)), () => {
-      f.run(signal, i32.or(STATUS.OE, i32.shl(up, 9)));
+      f.run(signal, STATUS.OE);
       f.return(0);
     });
     f.set(flags, STATUS.OE | STATUS.PE);

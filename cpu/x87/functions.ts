@@ -179,7 +179,8 @@ function firstQuadrant(y: Scaled, x: Scaled): Scaled {
     return { value: PI / 2n - complement, scale: -BITS };
   }
   const k = (t * 16n + ONE / 2n) >> FRACTION;
-  if (k === 0n) return { value: ratio.value * polynomial(ARCTANGENT, (t * t) >> FRACTION), scale: ratio.scale - BITS };
+  if (k === 0n)
+    return { value: ratio.value * below1(polynomial(ARCTANGENT, (t * t) >> FRACTION)), scale: ratio.scale - BITS };
   const d = ((16n * t - k * ONE) << FRACTION) / (16n * ONE + k * t);
   const part = (d * polynomial(ARCTANGENT, (d * d) >> FRACTION)) >> FRACTION;
   return { value: arctangentTable()[Number(k)]! + part, scale: -BITS };

@@ -132,7 +132,8 @@ export class RegisterFile {
     const rounding = roundAt(lastPlace(denormal && !wrapped ? 1 : exponent));
     let { significand, up } = rounding;
     if (!rounding.exact) flags |= STATUS.PE;
-    if (wrapped || (tiny && !rounding.exact)) flags |= STATUS.UE;
+    // What is reported inexact in any case is tiny in any case, too.
+    if (wrapped || (tiny && flags & STATUS.PE)) flags |= STATUS.UE;
     if (denormal && !wrapped) exponent = significand >= INTEGER_BIT ? 1 : 0;
     else if (significand >> 64n) {
       significand >>= 1n;

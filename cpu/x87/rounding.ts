@@ -118,6 +118,8 @@ function defineRoundGeneral(m: ModuleBuilder, signal: I32Function): I32Function 
     };
     const denormal = f.let(i32.const(0));
     const tiny = f.let(i32.const(0));
+    /** Below the wrapped range with underflow unmasked (FSCALE): zero whatever the mode. */
+    const vanished = f.let(i32.const(0));
     f.if(i32.le_s(exponent, 0), () => {
       split();
       f.set(tiny, i32.or(i32.lt_s(exponent, 0), i64.ne(i64.shl(i64.add(kept, i64.extend_u(up)), drop), 0n)));
@@ -129,12 +131,14 @@ function defineRoundGeneral(m: ModuleBuilder, signal: I32Function): I32Function 
         },
         () => {
           f.set(denormal, 1);
+          f.set(vanished, i32.and(tiny, i32.eqz(i32.and(cw, STATUS.UE))));
           const count = f.let(i32.sub(1, exponent));
           shiftRightSticky(f, significand, extra, count);
         },
       );
     });
     split();
+    f.set(up, i32.and(up, i32.eqz(vanished)));
     f.set(flags, i32.or(flags, select(i64.eqz(fraction), i32.const(0), i32.const(STATUS.PE))));
     f.set(significand, i64.shl(i64.add(kept, i64.extend_u(up)), drop));
     f.if(
@@ -153,7 +157,9 @@ function defineRoundGeneral(m: ModuleBuilder, signal: I32Function): I32Function 
             i32.or(i32.and(cw, STATUS.OE), i32.ge_s(exponent, EXPONENT_MAX + EXPONENT_WRAP)),
             () => {
               f.set(flags, STATUS.OE | STATUS.PE);
+              // Out of the wrapped range (FSCALE): infinity whatever the mode.
               f.set(up, i32.or(i32.eqz(mode), i32.eq(mode, select(sign, i32.const(1), i32.const(2)))));
+              f.set(up, i32.or(up, i32.eqz(i32.and(cw, STATUS.OE))));
               f.set(exponent, i32.sub(EXPONENT_MAX, i32.eqz(up)));
               f.set(significand, select(up, i64.const(INTEGER_BIT), i64.shl(-1n, drop)));
             },

@@ -110,11 +110,17 @@ export function defineScaling(
   const remainder = m.function(['i32', 'i32', 'i32'], 'i32', (f) => {
     const [a, b, nearest] = f.params as unknown as [Local<'i32'>, Local<'i32'>, Local<'i32'>];
     const [x, y] = operands(f, a, b, (p, q) => i32.or(isInfinite(p), isZero(q)));
-    f.if(i32.or(isZero(x), isInfinite(y)), () => {
+    f.if(isZero(x), () => {
       f.store(0, i32.and(status(), ~CONDITION_CODES), STATE.X87_STATUS);
       keep(f, a, x);
     });
     normalize(f, x);
+    f.if(isInfinite(y), () => {
+      // The dividend itself, as a result: pseudo-denormals normal, denormals tiny if underflow is unmasked.
+      f.run(roundFull, a, x.sign, x.exponent, x.significand, i64.const(0n));
+      f.store(0, i32.and(status(), ~CONDITION_CODES), STATE.X87_STATUS);
+      f.return(1);
+    });
     normalize(f, y);
     const quotient = f.let(i32.const(0));
     const difference = f.let(i32.sub(x.exponent, y.exponent));

@@ -31,9 +31,9 @@ const scaled = (x: Extended): Scaled => ({
 const magnitude = (x: Extended): Scaled => ({ ...scaled(x), value: x.significand });
 
 /** Rounds a computed value; its last bits are an approximation unless it is exact. Processors report PE even then. */
-function rounded(registers: RegisterFile, { value, scale }: Scaled, exact = false, also = 0): Extended {
+function rounded(registers: RegisterFile, { value, scale }: Scaled, exact = false): Extended {
   const sign = value < 0n ? 0x8000 : 0;
-  return registers.round(sign, value < 0n ? -value : value, scale, !exact, STATUS.PE | also);
+  return registers.round(sign, value < 0n ? -value : value, scale, !exact, STATUS.PE);
 }
 
 /** Thrown inside an operation when an unmasked exception stops the instruction. */
@@ -144,13 +144,17 @@ const fyl2x = binary(0x1f1, (registers, y, x) => {
 });
 
 const fyl2xp1 = binary(0x1f9, (registers, y, x) => {
-  const minusOneOrLess = x.sign !== 0 && x.exponent >= EXPONENT_BIAS;
-  if (minusOneOrLess) return invalid(registers);
+  if (x.sign && isInfinite(x)) return invalid(registers);
   if (isZero(x) ? isInfinite(y) : isInfinite(x) && isZero(y)) return invalid(registers);
   denormalOperands(registers, [x, y]);
   const sign = x.sign ^ y.sign;
   if (isInfinite(y) || isInfinite(x)) return infinity(sign);
   if (isZero(x) || isZero(y)) return zero(sign);
+  if (x.sign && x.exponent >= EXPONENT_BIAS) {
+    // -1 and below: undefined, and ST(0) on real parts.
+    registers.signal(STATUS.PE);
+    return x;
+  }
   return product(registers, y, functions.logarithmOnePlus(scaled(x)), false);
 });
 
@@ -177,11 +181,10 @@ function circular(
   registers: RegisterFile,
   { rest, quadrant }: ReturnType<typeof functions.reduceAngle>,
   shift: 0 | 1,
-  also = 0,
 ): Extended {
   const turn = (quadrant + shift) & 3;
   const { value, scale } = turn & 1 ? functions.cosine(rest) : functions.sine(rest);
-  return rounded(registers, { value: turn & 2 ? -value : value, scale }, false, also);
+  return rounded(registers, { value: turn & 2 ? -value : value, scale });
 }
 
 const trigonometric = (opcode: number, shift: 0 | 1): Helper =>
@@ -200,9 +203,7 @@ const trigonometric = (opcode: number, shift: 0 | 1): Helper =>
       denormalOperands(registers, [x]);
       if (isZero(x)) registers.set(0, shift ? ONE : x);
       else {
-        // The sine of the smallest normal number, given as pseudo-denormal, is reported tiny although it rounds back to it.
-        const also = shift === 0 && x.exponent === 0 && x.significand === INTEGER_BIT ? STATUS.UE : 0;
-        registers.set(0, circular(registers, functions.reduceAngle(scaled(x)), shift, also));
+        registers.set(0, circular(registers, functions.reduceAngle(scaled(x)), shift));
       }
     }
   });

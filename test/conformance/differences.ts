@@ -82,7 +82,8 @@ export const DIFFERENCES: readonly Difference[] = [
       'that of the next instruction. What stood between the program and the processor during the capture may account for it.',
     source: 'Intel SDM volume 2, "INT n/INTO/INT3/INT1": the saved EIP is the instruction following the INT',
     adjust({ test, initial }) {
-      if (test.b !== 'f1' || test.x !== 1 || test.o?.['eip'] !== undefined) return undefined;
+      const captured = test.o?.['eip'] ?? initial['eip'];
+      if (test.b !== 'f1' || test.x !== 1 || captured !== initial['eip']) return undefined;
       return { ...test, o: { ...test.o, eip: (initial['eip'] as number) + 1 } };
     },
   },
