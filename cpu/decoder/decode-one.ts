@@ -10,7 +10,7 @@ import {
 } from '../emitter/index.ts';
 import { GPR, MODE, PAGE_SIZE, RECORD, SEGMENT, STATE } from '../layout.ts';
 import { IMMEDIATE } from './forms.ts';
-import { joinNeighbours } from './join.ts';
+import { joinNeighbours, takeIndex } from './join.ts';
 import { type DecodeTables, ENTRY, FLAG, FORM, HANDLER } from './tables.ts';
 
 const MAX_LENGTH = 15;
@@ -126,6 +126,7 @@ export function defineDecodeOne(
     const index = f.let(i32.const(STATE.ZERO));
     const indexed = f.let(i32.const(0));
     const usesStack = f.let(i32.const(0));
+    const ownIndex = f.let(i32.const(0));
 
     const registerByte = (kind: Expr<'i32'>, number: Local<'i32'>, into: Local<'i32'>): void => {
       f.block((done) => {
@@ -347,6 +348,7 @@ export function defineDecodeOne(
               ),
           ),
       );
+      f.if(i32.eq(addressHandler, HANDLER.address32), () => takeIndex(f, tables, handler, addressHandler, ownIndex));
       f.set(rm, base);
       f.if(addressHandler, () => {
         f.store16(out, addressHandler, RECORD.HANDLER);
@@ -402,7 +404,11 @@ export function defineDecodeOne(
     f.store8(out, rm, RECORD.RM);
     f.store8(
       out,
-      select(isX87, modrm as Expr<'i32'>, i32.or(i32.or(i32.eqz(wide), i32.shl(rep, 1)), i32.shl(lock, 3))),
+      select(
+        ownIndex,
+        index as Expr<'i32'>,
+        select(isX87, modrm as Expr<'i32'>, i32.or(i32.or(i32.eqz(wide), i32.shl(rep, 1)), i32.shl(lock, 3))),
+      ),
       RECORD.INDEX,
     );
     f.store8(out, i32.shl(segment, 2), RECORD.SEGMENT);

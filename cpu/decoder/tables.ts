@@ -92,6 +92,8 @@ export const INFO = {
   FLAGLESS: 0,
   /** u8: bits of INFO_FLAG. */
   FLAGS: 2,
+  /** u16: variant of a memory form that adds a scaled index register itself, 0 = none. */
+  INDEXED: 4,
   /** u16 x 16: handler that includes a conditional branch by code, 0 = none. */
   FUSED: 8,
 } as const;
@@ -130,6 +132,9 @@ const OVERWRITING = new Set(['add', 'or', 'and', 'sub', 'xor', 'cmp', 'test', 'n
 /** Register forms of these leave the flags alone. */
 const NEUTRAL = new Set(['mov', 'movzx', 'movsx', 'lea', 'not', 'bswap', 'cbw', 'cwd', 'nop', 'xchg']);
 const FLAGLESS = new Set(['add', 'or', 'and', 'sub', 'xor', 'neg', 'inc', 'dec', 'imul', 'shl', 'shr', 'sar']);
+
+/** Memory forms of these take an index register without an address record. */
+const INDEXED = new Set(['mov', 'movzx', 'movsx', 'lea']);
 
 /** Condition codes worth a handler together with a compare or test in front of them. */
 const FUSED_CONDITIONS: Readonly<Record<string, readonly number[]>> = {
@@ -259,6 +264,10 @@ export class DecodeTables {
         this.bytes[at + INFO.FLAGS] =
           (OVERWRITING.has(mnemonic) ? INFO_FLAG.overwritesFlags : 0) | (NEUTRAL.has(mnemonic) ? INFO_FLAG.neutral : 0);
       if (mnemonic === 'lea') this.bytes[at + INFO.FLAGS] = INFO_FLAG.neutral;
+      if (form.isMemory && INDEXED.has(mnemonic)) {
+        this.emitHandlers.push({ emit, form: { ...form, indexed: true }, mnemonic });
+        this.#view.setUint16(at + INFO.INDEXED, HANDLER.first + this.emitHandlers.length - 1, true);
+      }
       const compares = mnemonic === 'cmp' || mnemonic === 'test';
       if (form.width === 2 || (!compares && (form.isMemory || form.width === 1))) return;
       for (const code of FUSED_CONDITIONS[mnemonic] ?? []) {

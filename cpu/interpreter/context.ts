@@ -83,6 +83,8 @@ export interface FormDescription {
   readonly near: boolean;
   /** Bits 8-10 of the x87 opcode. */
   readonly x87Page: number;
+  /** The record of a memory form names an index register itself. */
+  readonly indexed?: boolean;
   /** Variant for when the status flags are overwritten unseen. */
   readonly flagsUnused?: boolean;
 }
@@ -163,8 +165,15 @@ export class InterpreterContext implements CoreContext {
   }
 
   address(): Local<'i32'> {
-    this.#address ??= this.f.let(i32.add(i32.load(this.#field8(RECORD.RM)), this.#field32(RECORD.DISP)));
+    if (!this.#address) {
+      const flat = i32.add(i32.load(this.#field8(RECORD.RM)), this.#field32(RECORD.DISP));
+      this.#address = this.f.let(this.#form.indexed ? i32.add(flat, this.#scaledIndex()) : flat);
+    }
     return this.#address;
+  }
+  #scaledIndex(): Expr<'i32'> {
+    const index = this.f.let(this.#field8(RECORD.INDEX));
+    return i32.shl(i32.load(i32.and(index, 0xfc)), i32.and(index, 3));
   }
   moveAddress(delta: I32, width: Width, write: boolean): void {
     const { f, fault } = this.#frame;
