@@ -101,7 +101,7 @@ export function openParent(
       fileName: childName,
       remedy: wrong
         ? 'Put the disk with that id in one of these places; a copy with another id has other contents and cannot be used.'
-        : 'Put the parent disk beside this file, or name the folder that holds it.',
+        : 'Put the parent disk beside this file.',
     },
   );
 }

@@ -174,7 +174,8 @@ export class Attachment {
     if (this.#helpShown && (event.kind === 'press' || event.kind === 'down')) {
       if (event.kind === 'down' && isModifier(event.code)) return;
       this.#hideHelp();
-      return;
+      // The list says which key follows the prefix: it works from there too.
+      if (event.control !== this.#options.escape) return;
     }
     if (event.kind === 'press' || (event.kind === 'down' && !isModifier(event.code))) {
       const taken = this.#filter.take(event.character, event.control);

@@ -64,7 +64,7 @@ export function bootTarget(target: string | undefined, drives: DriveOptions, mod
 function undoRemark(media: MediaSource | undefined): string[] {
   if (!media?.path || (media.mode !== 'auto' && media.mode !== 'undo')) return [];
   try {
-    const disk = openDisk(media.path, { mode: 'read-only' });
+    const disk = openDisk(media.path, { mode: 'read-only', parentFolders: media.parentFolders });
     const { creator, path: full } = disk;
     disk.close();
     if (chooseMode(media.mode === 'auto' ? 'auto' : 'undo-file', creator === OWN_CREATOR) !== 'undo-file') return [];

@@ -6,7 +6,9 @@ import { runProgram } from './program.ts';
 import { ProcessTerminal } from './terminal/terminal.ts';
 
 const { stdin, stdout, stderr } = process;
-const terminal = stdin.isTTY && stdout.isTTY ? new ProcessTerminal(stdin, stdout) : undefined;
+// A dumb terminal cannot place a character on its screen.
+const able = stdin.isTTY && stdout.isTTY && process.env['TERM'] !== 'dumb';
+const terminal = able ? new ProcessTerminal(stdin, stdout) : undefined;
 
 // A reader that has had enough (`| head`) is no failure; the screen notices by itself that its terminal is gone.
 stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -142,6 +142,8 @@ export function buildProgram(parts: ProgramParts, done: (code: number) => void):
   return program;
 }
 
+const UNSEEN = 'There is no terminal that can show the screen: the machine runs unseen. Ctrl-C asks it to shut down.';
+
 const EXAMPLES = `
 Examples:
   virtualserver demo
@@ -294,7 +296,11 @@ async function start(
     kernel === undefined
       ? machine
       : withKernel(machine, { ...options, kernel }, packageFile('dist', 'kernel-loader.bin'));
-  if (!settings.quiet) for (const remark of target.remarks) around.talk.write(`${remark}\n`);
+  if (!settings.quiet) {
+    for (const remark of target.remarks) around.talk.write(`${remark}\n`);
+    const asked = options.headless || options.screen === 'none';
+    if (settings.view === 'none' && !asked) around.talk.write(`${UNSEEN}\n`);
+  }
   return runMachine(parts.createMachine(configuration), settings, around);
 }
 

@@ -46,6 +46,9 @@ export interface Surroundings {
   readonly signals: NodeJS.EventEmitter;
 }
 
+/** A guest that was asked to shut down and has not done so by then loses its power. */
+const SHUTDOWN_MS = 60_000;
+
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type EndingSignal = (typeof ENDING_SIGNALS)[number];
 
@@ -155,7 +158,7 @@ class MachineRun {
     } catch (cause) {
       throw new VirtualServerError(
         ErrorCode.Host,
-        `${events}: the events cannot be written there: ${messageOf(cause)}`,
+        `${events}: the events cannot be written there: ${(cause as Error).message}`,
         {
           subject: events,
           cause,
@@ -265,16 +268,20 @@ class MachineRun {
     else this.#around.talk.write(`${status}\n`);
   }
 
-  /** The first INT or TERM asks the guest to shut down; a second one, or a hang-up, cuts the power. */
+  /** The first INT or TERM asks the guest to shut down; a second one, a hang-up, or time running out cuts the power. */
   #end(signal: EndingSignal): void {
     const again = this.#signal !== undefined;
     this.#signal = signal;
     const off = again || signal === 'SIGHUP' || this.#vm.state !== 'Running';
     if (!off && !this.#settings.quiet) {
-      const message = 'The guest was asked to shut down; once more to cut the power.';
+      const message = `The guest was asked to shut down and has ${SHUTDOWN_MS / 1000} seconds for it; once more to cut the power.`;
       if (this.#attachment) this.#attachment.notify(message);
       else this.#say(message);
     }
-    void (off ? this.#vm.turnOff() : this.#vm.pressPowerButton()).catch(() => undefined);
+    const turnOff = (): void => void this.#vm.turnOff().catch(() => undefined);
+    if (off) return turnOff();
+    void this.#vm.pressPowerButton().catch(() => undefined);
+    const timer = setTimeout(turnOff, SHUTDOWN_MS);
+    this.#parts.push({ [Symbol.dispose]: () => clearTimeout(timer) });
   }
 }

@@ -105,7 +105,8 @@ function diskMedia(drive: VmcDrive, vmcPath: string, mode: DiskMode, remarks: st
     remarks.push(`${drive.key}: its undo disk ${nameOf(drive.undo)} was not found; the disk starts without it`);
   }
   const image = locateImage(drive.image!, drive.key, { vmcPath });
-  return { path: undo ?? image, mode, parentFolders: [path.dirname(image), path.dirname(path.resolve(vmcPath))] };
+  const folders = new Set([path.dirname(image), path.dirname(path.resolve(vmcPath))]);
+  return { path: undo ?? image, mode, parentFolders: [...folders] };
 }
 
 const nameOf = (stored: VmcPath): string => stored.relative ?? stored.absolute ?? '';

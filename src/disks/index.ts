@@ -1,5 +1,4 @@
 /** Disk, diskette and CD images on Node. */
-export { openMachineDrives, type MachineDrives, type OpenDrivesOptions } from './machine-drives.ts';
 export { findVmcInFolder } from './machine-folder.ts';
 export { createDisk, type NewDisk } from './create-disk.ts';
 export { detectImage, FLOPPY_SIZES, type ImageKind } from './detect.ts';

@@ -23,6 +23,8 @@ export interface MediaSource {
   readonly mode?: DiskMode;
   /** Path of the undo disk for mode `undo`; default beside the image. */
   readonly undoPath?: string;
+  /** Folders besides the disk's own in which parents of differencing disks are looked for. */
+  readonly parentFolders?: readonly string[];
 }
 
 export type IdeChannel = 0 | 1;

@@ -25,6 +25,9 @@ export interface DriveMedia {
 }
 
 const IDE_LOCATIONS = 4;
+
+/** Name of an IDE drive in events: `ide0.1` is the slave of the primary channel. */
+export const ideName = (at: number): string => `ide${at >> 1}.${at & 1}`;
 const SECTOR = 512;
 const CD_BLOCK = 2048;
 
@@ -109,7 +112,7 @@ export class Drives {
     for (let at = 0; at < IDE_LOCATIONS; at++) {
       const channel = ide.channel((at >> 1) as 0 | 1);
       const unit = (at & 1) as 0 | 1;
-      const name = `ide${at >> 1}.${unit}`;
+      const name = ideName(at);
       const disk = media.disks[at];
       const optical = media.optical[at];
       if (disk) {

@@ -42,6 +42,8 @@ interface EventData {
   'vm.log': { readonly level: 'info' | 'warning'; readonly source: string; readonly message: string };
   /** Lock lights of the keyboard. */
   'vm.keyboard.leds': { readonly scroll: boolean; readonly num: boolean; readonly caps: boolean };
+  /** Told when a disk is opened: its image is damaged but can be used, a lock or an undo disk is stale. */
+  'disk.warning': { readonly device: string; readonly message: string };
   'disk.error': { readonly device: string; readonly operation: string; readonly message: string };
   /** A drive's medium changed: `inserted` false after an eject. */
   'drive.media': { readonly device: string; readonly inserted: boolean };

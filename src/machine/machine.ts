@@ -13,7 +13,7 @@ import type { BoardSignals, CreateProcessor } from './board.ts';
 import type { FirmwareConfiguration, MachineConfiguration, MediaSource } from './configuration.ts';
 import { clockStart, resolveConfiguration } from './defaults.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
-import { closeDriveMedia, openDriveMedia } from './drives.ts';
+import { closeDriveMedia, ideName, openDriveMedia } from './drives.ts';
 import type { DriveMedia } from './drives.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { MachineEnd, MachineEventData, MachineEventType, MachineReason, MachineState } from './events.ts';
@@ -116,6 +116,10 @@ export class Machine {
     const media = openDriveMedia(configuration, services.opener);
     try {
       this.#enter('TurningOn', 'host');
+      media.disks.forEach((disk, at) => {
+        for (const message of disk?.problems ?? [])
+          this.#tell('disk.warning', { device: ideName(at), message }, 'disk');
+      });
       const scheduler = new Scheduler(initialRate(configuration.clock));
       const outputs = new Outputs((type, data) => this.#emit(type, data, this.vtime));
       const board = new Board({

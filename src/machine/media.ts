@@ -10,6 +10,8 @@ import { ErrorCode, VirtualServerError } from './errors.ts';
 /** A hard disk image in a machine. */
 export interface OpenedDisk extends BlockMedia {
   readonly geometry: DiskGeometry;
+  /** What is wrong with the image, one sentence each; it can be used all the same. */
+  readonly problems: readonly string[];
   close(): void;
 }
 

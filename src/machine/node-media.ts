@@ -22,7 +22,7 @@ export const nodeOpener: MediaOpener = {
   disk: (source) =>
     source.path === undefined
       ? bytesOpener.disk(source)
-      : asMediaError(source, () => openDisk(source.path!, modeOf(source))),
+      : asMediaError(source, () => openDisk(source.path!, { ...modeOf(source), parentFolders: source.parentFolders })),
   cd: (source) =>
     source.path === undefined ? bytesOpener.cd(source) : asMediaError(source, () => openCd(source.path!)),
   floppy: (source) =>

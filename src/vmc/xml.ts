@@ -68,7 +68,7 @@ export function parseXml(source: string, fileName: string): XmlNode[] {
     done = end;
   };
   parser.on('error', (error) =>
-    refuse(error.message.replace(/^\d+:\d+: /, ''), Math.min(parser.position, source.length)),
+    refuse(error.message.replace(/^\d+:\d+: |\.$/g, ''), Math.min(parser.position, source.length)),
   );
   parser.on('doctype', () => refuse('a document type declaration is not allowed', done));
   parser.on('text', (text) => {

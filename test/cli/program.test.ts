@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
 import { ErrorCode, VirtualServerError } from '../../src/machine/errors.ts';
 import type { RegisterState } from '../../cpu/processor.ts';
@@ -225,6 +225,21 @@ describe('exit codes', () => {
       off(machine);
     });
     expect(session.talk).toMatch(/Running \| 01:05 \| 100 MIPS/);
+  });
+
+  it('128 + n: a guest that does not shut down when asked loses its power', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const session = new Session();
+      const ended = session.run(['boot', file('disk.img', 4096)], () => void session.signals.emit('SIGTERM'));
+      await vi.advanceTimersByTimeAsync(59_000);
+      expect(session.machine!.calls).toContain('pressPowerButton');
+      expect(session.machine!.calls).not.toContain('turnOff');
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(await ended).toBe(143);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('128 + n: a hang-up cuts the power at once', async () => {

@@ -1,10 +1,23 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bootTarget } from '../../src/cli/boot-target.ts';
 import { machineFromVmc } from '../../src/cli/vmc-machine.ts';
 import { checkConfiguration } from '../../src/machine/configuration.ts';
+import { createDisk, openDisk } from '../../src/disks/index.ts';
+import { nodeOpener } from '../../src/machine/node-media.ts';
+import { VmcDocument } from '../../src/vmc/index.ts';
 import { DiskError } from '../../vhd/errors.ts';
 
 const SAMPLES = join(import.meta.dirname, '..', '..', '..', 'shared', 'samples', 'vmc');
@@ -57,7 +70,7 @@ describe.skipIf(!present && !process.env['CI'])('real machine configurations (ne
     const { configuration, remarks } = bootTarget(folder, {}, 'auto');
     expect(configuration).toMatchObject({ name: 'cosmos-vpc2007', memoryMiB: 32, videoMemoryMiB: 8 });
     expect(configuration.ide).toContainEqual({ channel: 1, position: 0, kind: 'cdrom' });
-    expect(configuration.ide!.find(({ kind }) => kind === 'disk')).toEqual({
+    expect(configuration.ide!.find(({ kind }) => kind === 'disk')).toMatchObject({
       channel: 0,
       position: 0,
       kind: 'disk',
@@ -119,5 +132,52 @@ describe('a configuration', () => {
     expect(
       bootTarget(path, { hda: 'none' }, 'memory').configuration.ide!.filter(({ kind }) => kind === 'disk'),
     ).toEqual([]);
+  });
+});
+
+describe('an undo disk of the original product', () => {
+  const LOCATION = 'hardware/pci_bus/ide_adapter/ide_controller[@id=0]/location[@id=0]';
+  const firstByte = (disk: { read(lba: number, into: Uint8Array): void }): number => {
+    const sector = new Uint8Array(512);
+    disk.read(0, sector);
+    return sector[0]!;
+  };
+
+  it('is what the disk starts from, though it moved away from its parent; neither file changes', () => {
+    const base = join(folder, 'disks', 'hda.vhd');
+    const undo = join(folder, 'vm', 'VirtualPCUndo_hda_0_0.vud');
+    mkdirSync(join(folder, 'disks'));
+    mkdirSync(join(folder, 'vm'));
+    createDisk(base, { type: 'dynamic', size: 1024 * 1024 });
+    const disk = openDisk(base);
+    disk.write(0, new Uint8Array(512).fill(1));
+    disk.close();
+    const made = openDisk(base, { mode: 'undo-file', undoPath: join(folder, 'disks', 'undo.vud') });
+    made.write(0, new Uint8Array(512).fill(2));
+    made.close();
+    renameSync(join(folder, 'disks', 'undo.vud'), undo);
+    const before = [base, undo].map((path) => readFileSync(path));
+    const document = VmcDocument.create('m.vmc');
+    document.set('hardware/memory/ram_size', { type: 'integer', value: 32 });
+    document.set(`${LOCATION}/drive_type`, { type: 'integer', value: 1 });
+    document.set(`${LOCATION}/pathname/relative`, { type: 'string', value: '..\\disks\\HDA.vhd' });
+    document.set(`${LOCATION}/undo_pathname/relative`, {
+      type: 'string',
+      value: '.\\virtualpcundo_hda_0_0.VUD',
+    });
+    writeFileSync(join(folder, 'vm', 'm.vmc'), document.toBytes());
+
+    const { configuration } = machineFromVmc(join(folder, 'vm', 'm.vmc'), 'undo', {
+      ide: new Set(),
+      floppies: new Set(),
+    });
+    const opened = nodeOpener.disk(configuration.ide![0]!.media!);
+    expect(firstByte(opened)).toBe(2);
+    opened.write(0, new Uint8Array(512).fill(3));
+    opened.close();
+    expect([base, undo].map((path, i) => readFileSync(path).equals(before[i]!))).toEqual([true, true]);
+    const again = nodeOpener.disk(configuration.ide![0]!.media!);
+    expect(firstByte(again)).toBe(3);
+    again.close();
   });
 });

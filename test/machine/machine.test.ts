@@ -5,6 +5,7 @@ import type { MachineEvent } from '../../src/machine/events.ts';
 import { startInline } from '../../src/machine/inline-thread.ts';
 import { MachineHost, normaliseOptions } from '../../src/machine/machine-host.ts';
 import { bytesOpener } from '../../src/machine/media.ts';
+import { createDynamic, MemoryFile } from '../../vhd/index.ts';
 import { FakeProcessor } from './fake-processor.ts';
 import type { Step } from './fake-processor.ts';
 
@@ -65,6 +66,20 @@ function print(text: string): Step {
 }
 
 describe('lifecycle', () => {
+  it('tells what is wrong with a disk that can still be used', async () => {
+    const file = new MemoryFile();
+    createDynamic(file, { size: 8 << 20 });
+    // The footer at the end is gone; its copy at the start is there.
+    file.truncate(file.size() - 512);
+    const { vm, events } = setup({ hda: { bytes: file.toBytes() } });
+    await vm.start();
+    const warnings = events.flatMap((event) => (event.type === 'disk.warning' ? [event.data] : []));
+    expect(warnings).toEqual([
+      { device: 'ide0.0', message: expect.stringContaining('the footer at the end is missing') },
+    ]);
+    await vm.close();
+  });
+
   it('goes through the states in the documented order', async () => {
     const { vm, events } = setup();
     await vm.start();
