@@ -81,6 +81,8 @@ export interface EmitHandler {
   readonly emit: (c: InstructionContext) => void;
   readonly form: FormDescription;
   readonly mnemonic: string;
+  /** Its memory form stores: what follows in the block may be other code then. */
+  readonly stores?: boolean;
   /** Carries out the conditional branch of the next record too: its condition code. */
   readonly fusedCondition?: number;
 }
@@ -253,9 +255,10 @@ export class DecodeTables {
     this.info = this.#used - HANDLER.first * INFO.SIZE;
     this.#used += count * INFO.SIZE;
     if (this.#used > this.bytes.length) throw new Error('decode tables are full');
-    base.forEach(({ emit, form, mnemonic }, i) => {
+    base.forEach(({ emit, form, mnemonic, stores }, i) => {
       const at = this.info + (HANDLER.first + i) * INFO.SIZE;
-      const flagless = FLAGLESS.has(mnemonic) && form.width === 4;
+      // A store may change the instruction that was to overwrite the flags.
+      const flagless = FLAGLESS.has(mnemonic) && form.width === 4 && !(form.isMemory && stores);
       if (flagless) {
         this.emitHandlers.push({ emit, form: { ...form, flagsUnused: true }, mnemonic });
         this.#view.setUint16(at + INFO.FLAGLESS, HANDLER.first + this.emitHandlers.length - 1, true);
@@ -325,7 +328,10 @@ export class DecodeTables {
       for (let i = 0; i < 8; i++) this.bytes[this.map0f + (byte * 8 + i) * ENTRY.SIZE + ENTRY.FORM] = form;
   }
 
-  #emitHandler(emit: (c: InstructionContext) => void, form: FormDescription, mnemonic: string, cold: boolean): number {
+  #emitHandler(definition: InstructionDefinition, form: FormDescription, cold: boolean): number {
+    const { mnemonic } = definition;
+    const emit = definition.emit!;
+    const stores = definition.writesMemory ?? false;
     let id = this.#emitIds.get(emit);
     if (id === undefined) this.#emitIds.set(emit, (id = this.#emitIds.size));
     const key = `${cold ? 1 : 0}/${id}/${form.width}${form.isMemory}${form.addressSize}${form.flatStack}${form.near}${form.x87Page}`;
@@ -333,7 +339,7 @@ export class DecodeTables {
     if (index === undefined) {
       const list = cold ? this.coldHandlers : this.emitHandlers;
       index = (cold ? 0 : HANDLER.first) + list.length;
-      list.push({ emit, form, mnemonic });
+      list.push({ emit, form, mnemonic, stores });
       this.#emitIndex.set(key, index);
     }
     return index;
@@ -368,7 +374,7 @@ export class DecodeTables {
             near,
             x87Page,
           };
-          indices.push(this.#emitHandler(definition.emit!, form, definition.mnemonic, cold));
+          indices.push(this.#emitHandler(definition, form, cold));
         }
     indices.forEach((index, i) => {
       if (index !== indices[0]! + i) throw new Error(`variants of ${definition.mnemonic} are not consecutive`);

@@ -213,6 +213,8 @@ export function generateProcessor(
           if (!condition) throw new Error(`condition ${fusedCondition} cannot be told from the operands`);
           const taken = f.let(condition);
           f.set(pc, i32.add(pc, RECORD.SIZE));
+          // A read of device memory may have taken the branch's record away.
+          if (form.isMemory) f.brIf(next, i32.eq(i32.load16_u(pc), HANDLER.stale));
           f.set(budget, i32.sub(budget, 1));
           new InterpreterContext(frame, { ...form, width: 4, near: true }).branch(taken);
         }

@@ -136,6 +136,18 @@ describe('limit and stop', () => {
     expect(cpu.run(100_000)).toBe(StopReason.Budget);
     expect(cpu.executed - before).toBe(16);
   });
+  it('stop() from a compare in front of a branch leaves the branch', () => {
+    // CMP [EBX], EAX; JE $ + 7; NOP...; JMP $
+    board.load(CODE, nops(5), [0x39, 0x03, 0x74, 0x05], nops(20), [0xeb, 0xfe]);
+    board.enterFlat(CODE, { ebx: DEVICE_PAGE });
+    hook(() => cpu.stop());
+    const before = cpu.executed;
+    expect(cpu.run(100_000)).toBe(StopReason.Requested);
+    expect(cpu.executed - before).toBe(6);
+    expect(cpu.registers().eip).toBe(CODE + 7);
+    cpu.run(1);
+    expect(cpu.registers().eip).toBe(CODE + 9 + 5);
+  });
   it('limit() never lengthens a run', () => {
     board.load(CODE, [0xe6, 0x80, 0xeb, 0xfe]);
     board.enterFlat(CODE);

@@ -211,6 +211,52 @@ describe('a store to code', () => {
   });
 });
 
+describe('flags', () => {
+  it('of a store that turns the instruction behind it into one that reads them', () => {
+    // SUB dword [here], x makes PUSHFD; POP EAX; HLT out of XOR EBX, EBX; HLT; flags of the subtraction: CF = 1.
+    const next = CODE + 10;
+    const before = 0xf4f4db31;
+    const after = 0xf4f4589c;
+    board.load(CODE, [0x81, 0x2d, ...le32(next), ...le32(before - after)], le32(before));
+    board.enterFlat(CODE);
+    run();
+    expect(board.dword(next)).toBe(after);
+    // f4f4db31 - 8295: no borrow, negative, odd parity of A0h... as the processor computes for ordinary memory.
+    const flags = cpu.registers().eax & 0x8d5;
+    board.load(0x7000, le32(before));
+    board.load(CODE, [0x81, 0x2d, ...le32(0x7000), ...le32(before - after), 0x9c, 0x58, HLT]);
+    board.enterFlat(CODE);
+    run();
+    expect(flags).toBe(cpu.registers().eax & 0x8d5);
+  });
+  it('are right at a fault between two instructions that set them', () => {
+    // ADD EAX, EBX (carry); ADD ECX, [unreadable]; the handler keeps the flags it was given.
+    board.load(0x1800, Array<number>(8).fill(0), [0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0]);
+    board.load(0x2000 + 13 * 8, [0, 0x30, 8, 0, 0, 0x8e, 0, 0]);
+    board.load(0x3000, [0x8b, 0x44, 0x24, 12, HLT]);
+    board.load(CODE, [0x01, 0xd8, 0x65, 0x03, 0x0d, ...le32(0)]);
+    const gs = { selector: 0, base: 0, limit: 0, attributes: 0 };
+    board.enterFlat(CODE, {
+      gs,
+      eax: 0xffffffff,
+      ebx: 1,
+      gdtr: { base: 0x1800, limit: 15 },
+      idtr: { base: 0x2000, limit: 0x7f },
+    });
+    run();
+    expect(cpu.registers().eax & 0x8d5).toBe(0x55);
+  });
+  it('are right when a run ends between two instructions that set them', () => {
+    // ADD EAX, EBX; MOV ECX, EDX; SUB ESI, EDI behind a branch, stopped at every instruction.
+    board.load(CODE, [0xeb, 0x00, 0x01, 0xd8, 0x89, 0xd1, 0x29, 0xfe, HLT]);
+    board.enterFlat(CODE, { eax: 0xffffffff, ebx: 1, esi: 5, edi: 6 });
+    cpu.run(1);
+    expect(cpu.registers().eip).toBe(CODE + 2);
+    run();
+    expect(cpu.registers().eflags & 0x8d5).toBe(0x95);
+  });
+});
+
 describe('code that lies in a page written as data', () => {
   it('keeps running while its page is written, and the data are right', () => {
     // loop: INC [CODE + 800h]; MOV [CODE + 900h + ECX * 4], ECX; LOOP; HLT
