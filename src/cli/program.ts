@@ -149,7 +149,7 @@ Examples:
   virtualserver demo
   virtualserver boot machines/nt4/nt4.vmc
   virtualserver boot dos.vhd --undo memory
-  virtualserver boot --cdrom install.iso --hda new.vhd --boot cdrom,disk
+  virtualserver boot --cdrom install.iso --hda disk.vhd --boot cdrom,disk
   virtualserver boot disk.img --serial stdio --screen serial
   virtualserver boot disk.img --headless --events - --expect "login:" --type "root\\n"
   virtualserver screenshot demo --output demo.png
