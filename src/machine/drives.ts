@@ -15,6 +15,7 @@ import type { MediaSource } from './configuration.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
 import { asMediaError } from './media.ts';
 import type { MediaOpener, OpenedCd, OpenedDisk, OpenedFloppy } from './media.ts';
+import { Unflushed } from './unflushed.ts';
 
 /** Opened media by place: IDE locations as channel * 2 + position, floppy drives from A: on. */
 export interface DriveMedia {
@@ -104,6 +105,7 @@ export class Drives {
   readonly devices: readonly Device[];
   readonly #options: DrivesOptions;
   readonly #floppy: I82078 | undefined;
+  readonly #unflushed = new Unflushed();
   readonly #optical: { readonly drive: AtapiCdrom; readonly at: number }[] = [];
 
   constructor(host: DeviceHost, options: DrivesOptions) {
@@ -172,10 +174,16 @@ export class Drives {
     const medium = source && openFloppy(source, opener);
     const { floppies } = this.#options.media;
     this.#floppy.eject(index);
+    this.#unflushed.forget(`floppy${index}`);
     floppies[index]?.close();
     floppies[index] = medium;
     if (medium) this.#floppy.insert(index, this.#watchedFloppy(index, medium));
     return `floppy${index}`;
+  }
+
+  /** Flushes writes that have waited long enough; see `Unflushed.settle`. */
+  settle(now: number): number {
+    return this.#unflushed.settle(now);
   }
 
   /** Runs an access to a medium; a failure is reported and passed on to the drive. */
@@ -189,6 +197,10 @@ export class Drives {
   }
 
   #watched(name: string, disk: OpenedDisk): BlockMedia {
+    const flush = (): void => {
+      this.#unflushed.forget(name);
+      this.#guard(name, 'flush', () => disk.flush());
+    };
     return {
       sectorCount: disk.sectorCount,
       readOnly: disk.readOnly,
@@ -199,8 +211,9 @@ export class Drives {
       write: (lba, from) => {
         this.#guard(name, `write of ${from.length / SECTOR} sectors at ${lba}`, () => disk.write(lba, from));
         this.bytesWritten += from.length;
+        this.#unflushed.written(name, flush);
       },
-      flush: () => this.#guard(name, 'flush', () => disk.flush()),
+      flush,
       ...(disk.trim ? { trim: (lba: number, count: number) => disk.trim!(lba, count) } : {}),
     };
   }
@@ -217,6 +230,10 @@ export class Drives {
 
   #watchedFloppy(index: number, medium: OpenedFloppy): FloppyMedia {
     const name = `floppy${index}`;
+    const flush = (): void => {
+      this.#unflushed.forget(name);
+      this.#guard(name, 'flush', () => medium.flush());
+    };
     return {
       size: medium.size,
       readOnly: medium.readOnly,
@@ -227,8 +244,9 @@ export class Drives {
       write: (offset, from) => {
         this.#guard(name, `write at byte ${offset}`, () => medium.write(offset, from));
         this.bytesWritten += from.length;
+        this.#unflushed.written(name, flush);
       },
-      flush: () => this.#guard(name, 'flush', () => medium.flush()),
+      flush,
     };
   }
 }

@@ -66,6 +66,8 @@ interface Powered {
   readonly outputs: Outputs;
   busyMs: number;
   idleMs: number;
+  /** Host milliseconds until unflushed writes are due on the disk. */
+  settleIn: number;
   /** Host time at which the present sleep began. */
   asleepSince: number | undefined;
 }
@@ -136,7 +138,18 @@ export class Machine {
         changed: (state) => screenListener?.(state),
         mode: (mode) => this.#tell('vm.screen.mode', mode),
       });
-      this.#powered = { board, scheduler, pacer, media, screen, outputs, busyMs: 0, idleMs: 0, asleepSince: undefined };
+      this.#powered = {
+        board,
+        scheduler,
+        pacer,
+        media,
+        screen,
+        outputs,
+        busyMs: 0,
+        idleMs: 0,
+        settleIn: Infinity,
+        asleepSince: undefined,
+      };
     } catch (error) {
       closeDriveMedia(media, () => {});
       this.#enter('TurnedOff', 'crash');
@@ -358,7 +371,7 @@ export class Machine {
     if (this.#state !== 'Running' || milliseconds < MIN_SLEEP_MS) return nextTurn();
     const powered = this.#powered!;
     powered.asleepSince = this.#services.hostTime();
-    await this.#sleeper.sleep(Math.min(milliseconds, powered.screen.nextReport()));
+    await this.#sleeper.sleep(Math.min(milliseconds, powered.screen.nextReport(), powered.settleIn));
     powered.idleMs += this.#services.hostTime() - powered.asleepSince;
     powered.asleepSince = undefined;
   }
@@ -392,6 +405,7 @@ export class Machine {
     if (this.#powered !== powered) return 0;
     outputs.flush();
     screen.ranUntil(now);
+    powered.settleIn = board.drives.settle(now);
     return Math.max(sleep, pacer.hold());
   }
 
