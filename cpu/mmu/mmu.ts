@@ -310,27 +310,31 @@ export class Mmu implements LinearMemory {
     if (host) this.#state.view.setUint32(host, value, true);
     else this.writeSlow(linear, 4, value, this.#user());
   }
+  /** As #fast; breakpoints watch system accesses too. */
+  #fastSystem(table: number, linear: number, size: number): number {
+    return this.watch ? 0 : this.#fast(table, linear, size);
+  }
   readSystem8(linear: number): number {
     return this.readSlow(linear, 1, false);
   }
   readSystem16(linear: number): number {
-    const host = this.#fast(SUPERVISOR_READ, linear, 2);
+    const host = this.#fastSystem(SUPERVISOR_READ, linear, 2);
     return host ? this.#state.view.getUint16(host, true) : this.readSlow(linear, 2, false);
   }
   readSystem32(linear: number): number {
-    const host = this.#fast(SUPERVISOR_READ, linear, 4);
+    const host = this.#fastSystem(SUPERVISOR_READ, linear, 4);
     return host ? this.#state.view.getUint32(host, true) : this.readSlow(linear, 4, false);
   }
   writeSystem8(linear: number, value: number): void {
     this.writeSlow(linear, 1, value, false);
   }
   writeSystem16(linear: number, value: number): void {
-    const host = this.#fast(SUPERVISOR_WRITE, linear, 2);
+    const host = this.#fastSystem(SUPERVISOR_WRITE, linear, 2);
     if (host) this.#state.view.setUint16(host, value, true);
     else this.writeSlow(linear, 2, value, false);
   }
   writeSystem32(linear: number, value: number): void {
-    const host = this.#fast(SUPERVISOR_WRITE, linear, 4);
+    const host = this.#fastSystem(SUPERVISOR_WRITE, linear, 4);
     if (host) this.#state.view.setUint32(host, value, true);
     else this.writeSlow(linear, 4, value, false);
   }
