@@ -140,11 +140,9 @@ export const MODE = {
   /** CS ends inside this page: every instruction fetch is checked against the limit. */
   CHECKED: 8,
 } as const;
-export const MODE_KEYS = 16;
 
 /** Segment numbers as encoded in ModRM and used in every segment table. */
 export const SEGMENT = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5 } as const;
-export type SegmentNumber = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** GPR numbers. */
 export const GPR = { EAX: 0, ECX: 1, EDX: 2, EBX: 3, ESP: 4, EBP: 5, ESI: 6, EDI: 7 } as const;

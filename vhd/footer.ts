@@ -8,7 +8,7 @@ import { SECTOR_SIZE, type DiskGeometry } from './geometry.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 
 export const FOOTER_SIZE = 512;
-export const FOOTER_COOKIE = 'conectix';
+const FOOTER_COOKIE = 'conectix';
 /** Data offset of a fixed disk: no dynamic header. */
 export const NO_DATA_OFFSET: number = 0xffffffff * 2 ** 32 + 0xffffffff;
 
@@ -55,16 +55,16 @@ export function vhdChecksum(structure: Uint8Array, checksumOffset: number): numb
 
 const CHECKSUM_OFFSET = 64;
 
-export function hasFooterCookie(bytes: Uint8Array): boolean {
+function hasFooterCookie(bytes: Uint8Array): boolean {
   return bytes.length >= 8 && getAscii(bytes, 0, 8) === FOOTER_COOKIE;
 }
 
-export function footerChecksumIsGood(bytes: Uint8Array): boolean {
+function footerChecksumIsGood(bytes: Uint8Array): boolean {
   return viewOf(bytes).getUint32(CHECKSUM_OFFSET) === vhdChecksum(bytes, CHECKSUM_OFFSET);
 }
 
 /** Takes the fields apart without judging them. `bytes` has 512 bytes. */
-export function decodeFooter(bytes: Uint8Array): VhdFooter {
+function decodeFooter(bytes: Uint8Array): VhdFooter {
   const view = viewOf(bytes);
   return {
     features: view.getUint32(8),
@@ -185,7 +185,7 @@ export function locateFooter(file: RandomAccessFile): LocatedFooter {
       fileName: file.name,
       offset: Math.max(0, size - FOOTER_SIZE),
       remedy:
-        'If it holds the plain sectors of a disk, open it as a raw image; if it was cut off while copying, copy it again.',
+        'If it was cut off while copying, copy it again; if it holds the plain sectors of a disk, give it the ending .img.',
     });
   }
   const footer = decodeFooter(bytes);

@@ -8,7 +8,7 @@ export interface DiskGeometry {
 export const SECTOR_SIZE = 512;
 
 /** The largest sector count that a VHD geometry expresses: 65535 cylinders, 16 heads, 255 sectors. */
-export const MAXIMUM_CHS_SECTORS: number = 65535 * 16 * 255;
+const MAXIMUM_CHS_SECTORS: number = 65535 * 16 * 255;
 
 /**
  * The geometry of a disk of `sectors` sectors, by the algorithm of the VHD specification 1.0, appendix "CHS calculation".

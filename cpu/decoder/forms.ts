@@ -66,7 +66,7 @@ export const IMMEDIATE = {
 } as const;
 
 /** How a register number becomes the byte in the record. */
-export const REGISTER = {
+const REGISTER = {
   none: 0,
   /** State offset of a byte register. */
   byte: 1,

@@ -171,27 +171,6 @@ class Select<T extends ValueType> extends Expr<T> {
   }
 }
 
-class IfValue<T extends ValueType> extends Expr<T> {
-  readonly condition: Expr<'i32'>;
-  readonly whenTrue: Expr<T>;
-  readonly whenFalse: Expr<T>;
-  constructor(condition: Expr<'i32'>, whenTrue: Expr<T>, whenFalse: Expr<T>) {
-    super(whenTrue.type);
-    this.condition = condition;
-    this.whenTrue = whenTrue;
-    this.whenFalse = whenFalse;
-  }
-  emit(out: ByteWriter): void {
-    this.condition.emit(out);
-    out.u8(0x04);
-    out.u8(TYPE_CODE[this.type]);
-    this.whenTrue.emit(out);
-    out.u8(0x05);
-    this.whenFalse.emit(out);
-    out.u8(0x0b);
-  }
-}
-
 /** A local variable of the function being built; as an expression it reads the variable. */
 export class Local<T extends ValueType = ValueType> extends Expr<T> {
   readonly index: number;
@@ -201,21 +180,6 @@ export class Local<T extends ValueType = ValueType> extends Expr<T> {
   }
   emit(out: ByteWriter): void {
     out.u8(0x20);
-    out.u32(this.index);
-  }
-}
-
-class Tee<T extends ValueType> extends Expr<T> {
-  readonly index: number;
-  readonly value: Expr<T>;
-  constructor(local: Local<T>, value: Expr<T>) {
-    super(local.type);
-    this.index = local.index;
-    this.value = value;
-  }
-  emit(out: ByteWriter): void {
-    this.value.emit(out);
-    out.u8(0x22);
     out.u32(this.index);
   }
 }
@@ -235,16 +199,11 @@ export class Global<T extends ValueType = ValueType> extends Expr<T> {
 
 export const asI32 = (value: I32): Expr<'i32'> => (typeof value === 'number' ? new ConstI32(value) : value);
 export const asI64 = (value: I64): Expr<'i64'> => (typeof value === 'bigint' ? new ConstI64(value) : value);
-export const asF64 = (value: F64): Expr<'f64'> => (typeof value === 'number' ? new ConstF64(value) : value);
+const asF64 = (value: F64): Expr<'f64'> => (typeof value === 'number' ? new ConstF64(value) : value);
 
 /** `condition ? a : b`, both sides evaluated. */
 export const select = <T extends ValueType>(condition: I32, whenTrue: Expr<T>, whenFalse: Expr<T>): Expr<T> =>
   new Select(asI32(condition), whenTrue, whenFalse);
-/** `condition ? a : b`, only the chosen side evaluated. */
-export const ifValue = <T extends ValueType>(condition: I32, whenTrue: Expr<T>, whenFalse: Expr<T>): Expr<T> =>
-  new IfValue(asI32(condition), whenTrue, whenFalse);
-/** Sets a local and yields the value. */
-export const tee = <T extends ValueType>(local: Local<T>, value: Expr<T>): Expr<T> => new Tee(local, value);
 export const callExpr = <T extends ValueType>(type: T, index: number, args: readonly Expr[]): Expr<T> =>
   new Call(type, index, args);
 

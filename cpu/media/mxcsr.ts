@@ -25,7 +25,7 @@ export const MXCSR = {
 } as const;
 export const RC_SHIFT = 13;
 /** Distance from an exception flag to its mask. */
-export const MASK_SHIFT = 7;
+const MASK_SHIFT = 7;
 /** Bits that can be set: MXCSR_MASK of the FXSAVE image. */
 export const MXCSR_WRITABLE = 0xffff;
 

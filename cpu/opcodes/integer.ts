@@ -52,7 +52,7 @@ const locked = { lockable: true, writesMemory: true };
 const written = { writesMemory: true };
 
 /** Condition names by code, for mnemonics. */
-export const CONDITIONS = [
+const CONDITIONS = [
   'o',
   'no',
   'b',

@@ -100,7 +100,7 @@ function targetDescriptor(core: Core, selector: number): Descriptor {
 }
 
 /** JMP far. @throws CpuFault #GP, #NP, #TS, #SS, #PF */
-export function farJump(core: Core, selector: number, offset: number): 'jump' {
+function farJump(core: Core, selector: number, offset: number): 'jump' {
   const { state } = core;
   if (paragraphMode(core)) {
     if (offset > paragraphLimit(core)) throw new CpuFault(VECTOR.GP, 0);
@@ -179,7 +179,7 @@ function callSame(core: Core, code: Descriptor, offset: number, size: Size): voi
 }
 
 /** CALL far. @throws CpuFault #GP, #NP, #TS, #SS, #PF */
-export function farCall(core: Core, selector: number, offset: number, size: Size): 'jump' {
+function farCall(core: Core, selector: number, offset: number, size: Size): 'jump' {
   const { state } = core;
   if (paragraphMode(core)) {
     const stack = Stack.current(core);
@@ -250,7 +250,7 @@ export function enterOuter(
 }
 
 /** RET far, removing `release` bytes of parameters. @throws CpuFault #GP, #NP, #SS, #PF */
-export function farReturn(core: Core, size: Size, release: number): 'jump' {
+function farReturn(core: Core, size: Size, release: number): 'jump' {
   const { state } = core;
   const stack = Stack.current(core);
   const offset = stack.pop(size);

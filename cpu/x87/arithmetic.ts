@@ -205,7 +205,7 @@ const divideFinite =
   };
 
 /** Flags argument of the operations: the memory operand was denormal before its conversion. */
-export const OPERAND_DENORMAL = STATUS.DE;
+const OPERAND_DENORMAL = STATUS.DE;
 
 export function defineArithmetic(
   m: ModuleBuilder,

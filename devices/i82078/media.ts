@@ -10,7 +10,7 @@ export interface FloppyMedia {
 }
 
 /** Data rate select codes of CCR and DSR. */
-export const DataRate = { Kbps500: 0, Kbps300: 1, Kbps250: 2, Mbps1: 3 } as const;
+const DataRate = { Kbps500: 0, Kbps300: 1, Kbps250: 2, Mbps1: 3 } as const;
 
 export interface FloppyGeometry {
   readonly cylinders: number;

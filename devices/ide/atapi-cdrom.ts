@@ -19,7 +19,7 @@ import { executePacket } from './packet-commands.ts';
 
 /** Interrupt reason, in the count register. */
 const Reason = { Command: 0x01, DataOut: 0x00, DataIn: 0x02, Status: 0x03 } as const;
-export const PACKET_BYTES = 12;
+const PACKET_BYTES = 12;
 const USER_DATA = 0x10;
 /** Blocks fetched ahead of PIO phases. */
 const READ_AHEAD = 32;

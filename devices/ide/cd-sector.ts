@@ -3,7 +3,7 @@
  * Source: ECMA-130 (CD-ROM), clauses 14 (sectors), 20 (addresses), annex A (error correction by RSPC) and B (EDC).
  */
 
-export const RAW_SECTOR_BYTES = 2352;
+const RAW_SECTOR_BYTES = 2352;
 const SYNC_BYTES = 12;
 const HEADER_BYTES = 4;
 const USER_BYTES = 2048;

@@ -9,7 +9,7 @@ import type { BusRegion } from '../bus.ts';
 import type { Field } from '../state.ts';
 
 /** Indices of port 1CEh. */
-export const DispiIndex = {
+const DispiIndex = {
   Id: 0,
   XRes: 1,
   YRes: 2,
@@ -24,7 +24,7 @@ export const DispiIndex = {
 } as const;
 
 /** Bits of the Enable register. */
-export const DispiEnable = {
+const DispiEnable = {
   Enabled: 0x01,
   GetCaps: 0x02,
   Dac8Bit: 0x20,

@@ -15,7 +15,7 @@ const PAGE_SHIFT = 12;
 export const PAGE_BYTES = 1 << PAGE_SHIFT;
 
 /** Length of the legacy window, A0000h-BFFFFh. */
-export const WINDOW_BYTES = 0x20000;
+const WINDOW_BYTES = 0x20000;
 
 /** Start and length within the legacy window by Memory Map Select (Graphics 06h bits 3-2). */
 const WINDOWS: readonly (readonly [start: number, length: number])[] = [

@@ -168,7 +168,7 @@ export function escapePrefix(text: string): number {
 }
 
 /** Where changes of disks go. */
-export const UNDO_CHOICES: Readonly<Record<string, DiskMode>> = { auto: 'auto', beside: 'undo', memory: 'memory' };
+const UNDO_CHOICES: Readonly<Record<string, DiskMode>> = { auto: 'auto', beside: 'undo', memory: 'memory' };
 
 export function undoPlace(text: string): DiskMode {
   const mode = UNDO_CHOICES[text];

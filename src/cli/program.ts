@@ -77,8 +77,7 @@ export async function runProgram(args: readonly string[], parts: ProgramParts): 
   }
 }
 
-/** Also the source of the tables in docs/cli.md. */
-export function buildProgram(parts: ProgramParts, done: (code: number) => void): Command {
+function buildProgram(parts: ProgramParts, done: (code: number) => void): Command {
   const { around } = parts;
   const program = new Command('virtualserver')
     .description('Boots PC machines: .vmc configurations, VHD and raw disks, CD and floppy images.')

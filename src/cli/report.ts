@@ -27,7 +27,7 @@ const EXCEPTIONS: Readonly<Record<number, string>> = {
   19: '#XM SIMD',
 };
 
-export function exceptionName(vector: number): string {
+function exceptionName(vector: number): string {
   return EXCEPTIONS[vector] ?? `interrupt ${hex(vector, 2)}h`;
 }
 
@@ -35,7 +35,7 @@ const segmentLine = (name: string, segment: SegmentState): string =>
   `${name.padEnd(4)} ${hex(segment.selector, 4)}  base ${hex(segment.base)}  limit ${hex(segment.limit)}  attributes ${hex(segment.attributes, 4)}`;
 
 /** Registers as a block of lines. */
-export function formatRegisters(r: RegisterState): string {
+function formatRegisters(r: RegisterState): string {
   const pairs = (...names: (keyof RegisterState)[]): string =>
     names.map((name) => `${name.toUpperCase().padEnd(6)} ${hex(r[name] as number)}`).join('  ');
   return [

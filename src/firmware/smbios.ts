@@ -4,9 +4,9 @@
  */
 import type { SmbiosConfiguration } from '../machine/configuration.ts';
 
-export const MANUFACTURER = 'Microsoft Corporation';
-export const PRODUCT = 'Virtual Machine';
-export const PRODUCT_VERSION = 'VS2005R2';
+const MANUFACTURER = 'Microsoft Corporation';
+const PRODUCT = 'Virtual Machine';
+const PRODUCT_VERSION = 'VS2005R2';
 const BIOS_VENDOR = 'American Megatrends Inc.';
 const BIOS_VERSION = '080002 ';
 const BIOS_DATE = '02/22/2006';

@@ -35,8 +35,6 @@ export const PARALLEL_PORT = { base: 0x378, length: 8, irq: 7 } as const;
 export const FLOPPY = { base: 0x3f0, irq: 6, dma: 2 } as const;
 export const FW_CFG_BASE = 0x510;
 
-/** Length of the BIOS region that is reserved below 4 GiB. */
-export const FLASH_BYTES = 0x40000;
 /** First address of the processor's interrupt controllers' range; PCI memory ends below. */
 export const PCI_MEMORY_END = 0xfec00000;
 

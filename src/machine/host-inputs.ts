@@ -10,7 +10,7 @@ export type Ask = <O extends Operation>(operation: O, argument: Operations[O][0]
 const SHIFT = 'ShiftLeft';
 
 /** @throws VirtualServerError `VS_INVALID_CONFIGURATION` for a character that no key makes */
-export function keysFor(text: string): KeyEvent[] {
+function keysFor(text: string): KeyEvent[] {
   const events: KeyEvent[] = [];
   let shifted = false;
   const shift = (down: boolean): void => {

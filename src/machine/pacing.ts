@@ -15,7 +15,7 @@ import type { Scheduler } from './scheduler.ts';
 /** Monotonic host time in milliseconds, with fractions. */
 export type HostTime = () => number;
 
-export const DEFAULT_INSTRUCTIONS_PER_SECOND = 100_000_000;
+const DEFAULT_INSTRUCTIONS_PER_SECOND = 100_000_000;
 
 export interface Pacer {
   /** Called when the machine starts to run or resumes: the time that passed until now is not made up. */

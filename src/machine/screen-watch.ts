@@ -2,7 +2,8 @@
 import type { Vga } from '../../devices/vga/vga.ts';
 import { Display } from '../display/display.ts';
 import type { Frame } from '../display/frame.ts';
-import { renderText, textLines } from '../display/text.ts';
+import { renderFrame } from '../display/render.ts';
+import { textLines } from '../display/text.ts';
 import type { ScreenImage, ScreenState } from './api.ts';
 import type { HostTime } from './pacing.ts';
 
@@ -135,7 +136,8 @@ export class ScreenWatch {
   image(): ScreenImage {
     this.#taken = true;
     const frame = this.#display.frame();
-    if (frame.kind === 'text') return renderText(frame);
-    return { width: frame.width, height: frame.height, data: frame.pixels.slice() };
+    const picture = renderFrame(frame);
+    // The pixels of graphics belong to the display.
+    return frame.kind === 'text' ? picture : { ...picture, data: picture.data.slice() };
   }
 }

@@ -14,7 +14,7 @@ import { VmcError } from './errors.ts';
 
 /** CMOS index of the first byte of the `cmos` value, and the number of bytes. */
 export const CMOS_FIRST_INDEX = 0x0e;
-export const CMOS_LENGTH = 242;
+const CMOS_LENGTH = 242;
 const CMOS_BOOT_ORDER = 0x51;
 /** Guest RAM in MiB that the product allows at most: 3.6 GB. */
 export const MAXIMUM_MEMORY_MIB = 3712;
@@ -356,7 +356,7 @@ function readGuid(reader: Reader, key: string): string | undefined {
 }
 
 /** CMOS 2Eh-2Fh hold the sum of 10h to 2Dh, high byte first. */
-export function cmosChecksumIsGood(cmos: Uint8Array): boolean {
+function cmosChecksumIsGood(cmos: Uint8Array): boolean {
   let sum = 0;
   for (let index = 0x10; index <= 0x2d; index++) sum += cmos[index - CMOS_FIRST_INDEX];
   return (cmos[0x2e - CMOS_FIRST_INDEX] << 8) + cmos[0x2f - CMOS_FIRST_INDEX] === sum;
