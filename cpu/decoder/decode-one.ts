@@ -297,10 +297,11 @@ export function defineDecodeOne(
 
     // Segment of the memory operand, and whether the address needs a record of its own.
     f.if(i32.eq(segment, 0xff), () => f.set(segment, select(usesStack, i32.const(SEGMENT.SS), i32.const(SEGMENT.DS))));
-    // Neither looks at its operand: #UD and #GP(0) come before any fault of the address.
+    // None of these looks at its operand: #UD and #GP(0) come before any fault of the address.
     const badLock = f.let(i32.and(lock, i32.or(i32.eqz(i32.and(flags, FLAG.lockable)), i32.eqz(memory))));
     f.set(tooLong, i32.or(tooLong, i32.gt_u(length, MAX_LENGTH)));
-    f.if(i32.or(badLock, tooLong), () => f.set(memory, 0));
+    const undefinedForm = i32.eq(handler, tables.firstHelper);
+    f.if(i32.or(i32.or(badLock, tooLong), undefinedForm), () => f.set(memory, 0));
     f.if(memory, () => {
       const addressHandler = f.let(i32.const(0));
       const bytesTouched = f.let(field(ENTRY.MEMORY_BYTES));

@@ -1,6 +1,7 @@
 /**
  * RCP and RSQRT (Intel SDM volume 2): approximations that the architecture bounds by a relative error of 1.5 * 2^-12; here they are
- * correctly rounded. They raise no exceptions; denormal operands count as zero, and tiny results become zero.
+ * correctly rounded. They raise no exceptions; denormal operands count as zero, and tiny results become zero,
+ * as does the smallest normal number.
  */
 import {
   type Expr,
@@ -29,7 +30,7 @@ function defineLane(m: ModuleBuilder, root: boolean): FunctionRef & { result: 'i
     const value = f32.reinterpret(i32.wrap(x));
     const quotient = f32.div(f32.reinterpret(ONE), root ? f32.sqrt(value) : value);
     const result = f.let(i64.extend_u(i32.reinterpret(quotient)));
-    f.return(i64.or(sign, select(i64.lt_u(result, 1n << 23n), i64.const(0n), result as Expr<'i64'>)));
+    f.return(i64.or(sign, select(i64.le_u(result, 1n << 23n), i64.const(0n), result as Expr<'i64'>)));
     f.unreachable();
   });
 }

@@ -13,6 +13,11 @@ export const DEVIATIONS: readonly string[] = [
   'Of the model-specific registers the time-stamp counter and the SYSENTER registers work; microcode and performance-counter registers of the ' +
     'P6 family read 0; all others raise #GP(0). MTRR, PAT, APIC, machine check, PSE-36 and execute-disable are absent, and absent in CPUID.',
   'There is no system-management mode: RSM raises #UD.',
+  'Accesses that wrap past 4 GiB in a flat segment are carried out; the SDM leaves it open whether they raise #GP or #SS, and the captured part ' +
+    'does. With 16-bit addresses an operand of several parts that crosses offset FFFFh (far pointers, FLDENV) raises #GP or #SS, ' +
+    'where that part wraps each access by itself.',
+  'A misaligned 16-byte operand that lies beyond the limit of SS raises #SS, on the captured part #GP.',
+  'A REP or REPNE prefix of LOOPE and LOOPNE is ignored; on the captured part it replaces the condition.',
   'A memory operand of several parts (PUSHA, FSAVE, FXSAVE, far pointers) is checked in full before the first part is written; some real parts ' +
     'write some of it before a page fault.',
   'BSWAP of a 16-bit register gives 0, one of the results that real parts give.',

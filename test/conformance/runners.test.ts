@@ -1,9 +1,11 @@
 /** The runners see what is wrong: made-up files with right and with wrong expectations, in all three formats. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { DEVIATIONS } from './deviations.ts';
+import { DIFFERENCES } from './differences.ts';
 import { findVectorFiles, openSuite } from './files.ts';
 import { hardwareSuite } from './hardware-runner.ts';
 import { realModeSuite } from './real-mode-runner.ts';
@@ -203,6 +205,16 @@ describe('other runners', () => {
       true,
       false,
     ]);
+  });
+});
+
+describe('page', () => {
+  it('holds the present lists of differences and deviations', () => {
+    const text = readFileSync(new URL('../../docs/conformance.md', import.meta.url), 'utf8');
+    const missing = [...DIFFERENCES.map(({ reason }) => reason), ...DEVIATIONS].filter(
+      (entry) => !text.includes(entry),
+    );
+    expect(missing).toEqual([]);
   });
 });
 

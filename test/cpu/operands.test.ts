@@ -79,6 +79,8 @@ describe('encodings without meaning come before faults of their operand', () => 
     ['8c3f', 'MOV from segment register 7'],
     ['f08b07', 'LOCK MOV AX,[BX]'],
     ['f03b07', 'LOCK CMP AX,[BX]'],
+    ['0f5007', 'MOVMSKPS with a memory operand'],
+    ['0ff707', 'MASKMOVQ with a memory operand'],
   ])('%s: %s raises #UD', (code) => {
     expect(run(code, registers)).toBe(UD);
   });
