@@ -177,6 +177,19 @@ after_double:
         mov fs, ax
         mov gs, ax
 
+        ; the T bit of a TSS: #DB before the first instruction of the task; local breakpoints are switched off
+        GATE 1, CODE, trapped, 0x8e
+        TASK TASK_A, traps, STACK_A
+        mov dword [TASK_A + 0x64], 0x680001
+        mov byte [gdt + SPARE1 + 5], 0x89
+        xor eax, eax
+        mov dr6, eax
+        mov eax, 0x403
+        mov dr7, eax
+        jmp SPARE1:0
+        xor eax, eax
+        mov dr7, eax
+
         ; faults in the new task: bad segments. It has no stack to report them on, so a task does it.
         GATE 10, SPARE1, 0, 0x85
         GATE 11, SPARE1, 0, 0x85
@@ -210,6 +223,17 @@ after_double:
         BAD 'EIP beyond the limit', 0x4c, SPARE6, dword
         BAD 'DS execute-only', 0x54, SPARE4, dword
         ret
+
+trapped:
+        mov eax, dr6
+        mov ebx, dr7
+        mov ecx, [esp]
+        sub ecx, traps
+        SHOW 'T bit: DR6, DR7, EIP', eax, ebx, ecx
+        iretd
+traps:
+        SHOW 'the task goes on'
+        jmp TSS:0
 
 bad_task:
         pop eax
