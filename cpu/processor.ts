@@ -2,6 +2,7 @@
  * The processor as the board sees it. `cpu/` knows memory and this small bus; it never sees a device.
  */
 
+/** Bytes of a port or memory access. */
 export type AccessSize = 1 | 2 | 4;
 
 /** What the processor needs from the board. None of these may throw. */
@@ -34,6 +35,7 @@ export const StopReason = {
 } as const;
 export type StopReason = (typeof StopReason)[keyof typeof StopReason];
 
+/** A segment register with its hidden part. */
 export interface SegmentState {
   selector: number;
   base: number;
@@ -72,12 +74,14 @@ export interface RegisterState {
   cpl: number;
 }
 
+/** How the processor came to shut down. */
 export interface TripleFaultReport {
   /** Vector and error code of the fault that could not be delivered, and of those before it, oldest first. */
   chain: { vector: number; errorCode: number | undefined }[];
   registers: RegisterState;
 }
 
+/** What CPUID reports; by default a Pentium III. */
 export interface CpuidConfiguration {
   /** 12 characters, `GenuineIntel` by default. */
   vendor?: string;
@@ -92,6 +96,7 @@ export interface CpuidConfiguration {
   features?: Partial<Record<string, boolean>>;
 }
 
+/** Sizes of the parts of linear memory, fixed for the life of a processor. */
 export interface ProcessorOptions {
   /** Guest RAM in bytes, a multiple of 4 KiB. */
   ramBytes: number;
@@ -109,6 +114,7 @@ export interface PageTarget {
   write: number | undefined;
 }
 
+/** An i686: executes instructions when told to, and reaches everything but memory through its `ProcessorBus`. */
 export interface Processor {
   /** Linear memory; never grows, so views stay valid. */
   readonly linearMemory: WebAssembly.Memory;

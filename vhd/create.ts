@@ -7,9 +7,11 @@ import { geometryForSectors, SECTOR_SIZE } from './geometry.ts';
 import type { DiskImage } from './image.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 
+/** Bytes of a block of new dynamic and differencing disks. */
 export const DEFAULT_BLOCK_SIZE = 2 * 1024 * 1024;
 const TABLE_OFFSET = 1536;
 
+/** What every new disk has. */
 export interface CreateOptions {
   /** 16 bytes; random when absent. */
   readonly uniqueId?: Uint8Array | undefined;
@@ -17,16 +19,19 @@ export interface CreateOptions {
   readonly time?: number | undefined;
 }
 
+/** A new disk of a given size. */
 export interface CreateSizedOptions extends CreateOptions {
   /** Bytes; whole sectors, at most 2040 GiB. */
   readonly size: number;
 }
 
+/** A new disk that grows. */
 export interface CreateDynamicOptions extends CreateSizedOptions {
   /** Bytes of a block: a power of two from 4 KiB to 256 MiB, 2 MiB by default (512 KiB is the other size the products offered). */
   readonly blockSize?: number | undefined;
 }
 
+/** A new disk over a parent. */
 export interface CreateDifferencingOptions extends CreateOptions {
   readonly parent: Pick<DiskImage, 'sectorCount' | 'geometry' | 'identity'>;
   /** Name of the parent for the header: a Windows path or a bare file name. */

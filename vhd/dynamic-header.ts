@@ -8,6 +8,7 @@ import { vhdChecksum } from './footer.ts';
 import { SECTOR_SIZE } from './geometry.ts';
 import { readExactly, type RandomAccessFile } from './random-access-file.ts';
 
+/** Bytes. */
 export const DYNAMIC_HEADER_SIZE = 1024;
 const COOKIE = 'cxsparse';
 const CHECKSUM_OFFSET = 36;
@@ -25,6 +26,7 @@ const MAXIMUM_BLOCK_SIZE = 256 * 1024 * 1024;
 /** A block that has no space in the file. */
 export const UNALLOCATED = 0xffffffff;
 
+/** Platform codes of parent locators: Windows relative and absolute paths in UTF-16 or ANSI, Macintosh paths. */
 export type LocatorPlatform = 'W2ru' | 'W2ku' | 'Wi2r' | 'Wi2k' | 'MacX' | 'Mac ';
 
 /** A parent locator as the file holds it. `text` is undefined for opaque or damaged data. */
@@ -38,6 +40,7 @@ export interface ParentLocator {
   readonly text: string | undefined;
 }
 
+/** The header of dynamic and differencing disks (VHD specification 1.0, "Dynamic Disk Header Format"). */
 export interface DynamicHeader {
   /** Byte offset of the block allocation table. */
   readonly tableOffset: number;

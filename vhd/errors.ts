@@ -3,6 +3,7 @@
  * the byte offset where that helps, and what to do about it.
  */
 
+/** Codes of `DiskError`; stable. */
 export const DiskErrorCode = {
   /** The file does not exist. */
   NotFound: 'disk-not-found',
@@ -49,6 +50,7 @@ export const DiskErrorCode = {
 } as const;
 export type DiskErrorCode = (typeof DiskErrorCode)[keyof typeof DiskErrorCode];
 
+/** Where the problem is and what to do about it. */
 export interface DiskErrorDetail {
   /** Name of the file as the caller gave it. */
   readonly fileName?: string | undefined;

@@ -7,11 +7,13 @@ import { DiskError, DiskErrorCode } from './errors.ts';
 import { SECTOR_SIZE, type DiskGeometry } from './geometry.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 
+/** Bytes. */
 export const FOOTER_SIZE = 512;
 const FOOTER_COOKIE = 'conectix';
 /** Data offset of a fixed disk: no dynamic header. */
 export const NO_DATA_OFFSET: number = 0xffffffff * 2 ** 32 + 0xffffffff;
 
+/** Disk types of the footer. */
 export const VhdType = { Fixed: 2, Dynamic: 3, Differencing: 4 } as const;
 export type VhdType = (typeof VhdType)[keyof typeof VhdType];
 
@@ -23,6 +25,7 @@ export const OWN_CREATOR = 'vsts';
 const OWN_CREATOR_VERSION = 0x00010000;
 const WINDOWS_HOST = 0x5769326b;
 
+/** The footer of every VHD (VHD specification 1.0, "Hard Disk Footer Format"). */
 export interface VhdFooter {
   readonly features: number;
   readonly formatVersion: number;

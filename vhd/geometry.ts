@@ -5,6 +5,7 @@ export interface DiskGeometry {
   readonly sectorsPerTrack: number;
 }
 
+/** Bytes. */
 export const SECTOR_SIZE = 512;
 
 /** The largest sector count that a VHD geometry expresses: 65535 cylinders, 16 heads, 255 sectors. */

@@ -1,6 +1,7 @@
 import { DiskError, DiskErrorCode } from './errors.ts';
 import { SECTOR_SIZE, type DiskGeometry } from './geometry.ts';
 
+/** Formats of hard disk images. */
 export type ImageFormat = 'raw' | 'fixed' | 'dynamic' | 'differencing';
 
 /**

@@ -10,6 +10,7 @@ import { openParent, type ParentResolver } from './parents.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 import { SparseImage } from './sparse-image.ts';
 
+/** Where a differencing disk gets its parent from. */
 export interface OpenVhdOptions {
   /** Where the parents of differencing disks may be; without it such disks are refused. */
   readonly resolver?: ParentResolver | undefined;

@@ -19,6 +19,7 @@ export interface ParentCandidate {
   readonly text: string;
 }
 
+/** Opens files by the names that differencing disks record for their parents. */
 export interface ParentResolver {
   /** The places a candidate means, best first; empty when the resolver's rules forbid them all. */
   places(candidate: ParentCandidate, childName: string): string[];

@@ -37,6 +37,7 @@ interface BlockBitmap {
   full: boolean;
 }
 
+/** A dynamic disk, or a differencing disk over its parent. */
 export class SparseImage implements DiskImage {
   readonly format: 'dynamic' | 'differencing';
   readonly sectorCount: number;

@@ -8,6 +8,7 @@ import type { RandomAccessFile } from './random-access-file.ts';
 /** Pieces that the products made at most. */
 export const MAXIMUM_PIECES = 64;
 
+/** The parts of a split disk (`.vhd`, `.v01`, …) as one file. */
 export class SplitFile implements RandomAccessFile {
   readonly name: string;
   readonly readOnly: boolean;

@@ -119,7 +119,7 @@ const PROCESSORS: Readonly<Record<string, CpuidConfiguration>> = {
   pentium4: { family: 15, model: 2, stepping: 9 },
 };
 
-/** `pentium3`, `-sse2`, `+pae`, `model=6`, `vendor=…`, `brand=…`, joined by commas. */
+/** `pentium3`, `-sse2`, `+sse3`, `model=6`, `vendor=…`, `brand=…`, joined by commas. */
 export function processor(text: string): CpuidConfiguration {
   let result: CpuidConfiguration = {};
   for (const word of text.split(',')) {

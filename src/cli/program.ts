@@ -197,7 +197,7 @@ function addMachineOptions(command: Command): void {
     )
     .addOption(new Option('--parallel <target>', 'LPT1: none, file:PATH[,append]').argParser(values.parallelTarget))
     .addOption(
-      new Option('--cpu <model>', 'pentium2, pentium3 or pentium4; -sse2, +pae; model=8; maxleaf=2').argParser(
+      new Option('--cpu <model>', 'pentium2, pentium3 or pentium4; -sse2, +sse3; model=8; maxleaf=2').argParser(
         values.processor,
       ),
     )

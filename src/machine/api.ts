@@ -18,6 +18,7 @@ export interface MachineOptions extends MachineConfiguration {
   readonly floppy?: MediaArgument;
 }
 
+/** How long to wait for text, and what may end the waiting. */
 export interface WaitOptions {
   /** Host milliseconds; default 60 000. `Infinity` waits for ever. */
   readonly timeoutMs?: number;
@@ -51,6 +52,7 @@ export interface TextScreen {
   readonly lines: readonly string[];
 }
 
+/** A graphics mode, by its size; `Screen.image` has the pixels. */
 export interface GraphicsScreen {
   readonly mode: 'graphics';
   /** Pixels. */
@@ -65,8 +67,10 @@ export interface ScreenImage {
   readonly data: Uint8Array;
 }
 
+/** What the guest shows: text with attributes, or graphics by their size. */
 export type ScreenState = TextScreen | GraphicsScreen;
 
+/** The guest's screen. Reading rejects with `VS_INVALID_STATE` while the machine is turned off; waiting may begin before. */
 export interface Screen {
   /** The screen now. */
   read(): Promise<ScreenState>;
@@ -87,6 +91,7 @@ export interface Screen {
   ): Disposable;
 }
 
+/** The guest's keyboard. Keys are named as `KeyboardEvent.code`; unknown names reject with `VS_INVALID_CONFIGURATION`. */
 export interface Keyboard {
   /**
    * Types text on a US keyboard, paced so that BIOS and DOS keep up: `\n` is Enter, `\t` Tab, `\b` Backspace, `\x1b` Escape.
@@ -102,12 +107,14 @@ export interface Keyboard {
   scancodes(bytes: readonly number[] | Uint8Array): Promise<void>;
 }
 
+/** The guest's PS/2 mouse. */
 export interface Mouse {
   /** Relative motion in mouse counts (x right, y down), wheel in notches (positive towards the user). */
   move(dx: number, dy: number, wheel?: number): Promise<void>;
   buttons(state: { readonly left?: boolean; readonly right?: boolean; readonly middle?: boolean }): Promise<void>;
 }
 
+/** A serial port; iterating gives what the guest sends from now on. */
 export interface SerialPort extends AsyncIterable<Uint8Array> {
   /** Sends bytes (or text as UTF-8) to the guest; resolves when they are in the machine's queue. */
   write(data: Uint8Array | string): Promise<void>;
@@ -118,6 +125,7 @@ export interface SerialPort extends AsyncIterable<Uint8Array> {
   onData(listener: (bytes: Uint8Array) => void): Disposable;
 }
 
+/** Counters of the present run. */
 export interface MachineStatistics {
   /** Guest instructions executed since power-on. */
   readonly instructions: number;
@@ -131,6 +139,7 @@ export interface MachineStatistics {
   readonly diskBytesWritten: number;
 }
 
+/** A machine, turned off at first. Operations that its state does not allow reject with `VS_INVALID_STATE`. */
 export interface VirtualMachine extends AsyncDisposable, AsyncIterable<MachineEvent> {
   readonly name: string;
   readonly state: MachineState;

@@ -27,7 +27,9 @@ export interface MediaSource {
   readonly parentFolders?: readonly string[];
 }
 
+/** 0 primary (ports 1F0h, IRQ 14), 1 secondary (ports 170h, IRQ 15). */
 export type IdeChannel = 0 | 1;
+/** 0 master, 1 slave. */
 export type IdePosition = 0 | 1;
 
 /** A drive on an IDE channel: `channel` 0 primary, 1 secondary; `position` 0 master, 1 slave. */
@@ -39,6 +41,7 @@ export interface IdeDriveConfiguration {
   readonly media?: MediaSource;
 }
 
+/** A floppy drive, empty without `media`. */
 export interface FloppyDriveConfiguration {
   readonly media?: MediaSource;
 }
@@ -57,11 +60,13 @@ export type SerialConfiguration =
   /** TCP; `listen` binds `host` (default the loopback address), otherwise the machine connects. */
   | { readonly kind: 'tcp'; readonly host?: string; readonly port: number; readonly listen?: boolean };
 
+/** Where the output of LPT1 goes; `events` is the default. */
 export type ParallelConfiguration =
   | { readonly kind: 'none' }
   | { readonly kind: 'events' }
   | { readonly kind: 'file'; readonly path: string; readonly append?: boolean };
 
+/** Kinds of drives in the boot order. */
 export type BootDevice = 'floppy' | 'disk' | 'cdrom' | 'network';
 
 /** What a triple fault does: `reset` like a PC, `stop` the machine, or `pause` it with its state kept for a debugger. */
@@ -78,6 +83,7 @@ export type ClockConfiguration =
   | { readonly kind: 'fast'; readonly instructionsPerSecond?: number }
   | { readonly kind: 'fixed'; readonly instructionsPerSecond?: number };
 
+/** Firmware other than that of the package. */
 export interface FirmwareConfiguration {
   /** Path or bytes of the system BIOS (SeaBIOS, 128 or 256 KiB). */
   readonly bios?: string | Uint8Array;
@@ -85,6 +91,7 @@ export interface FirmwareConfiguration {
   readonly videoBios?: string | Uint8Array;
 }
 
+/** What SMBIOS tells the guest about this machine (DMTF DSP0134, types 1 to 3). */
 export interface SmbiosConfiguration {
   /** UUID of the machine, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`. */
   readonly uuid?: string;
@@ -94,22 +101,29 @@ export interface SmbiosConfiguration {
   readonly chassisAssetTag?: string;
 }
 
+/** The machine as data; each property says its default. */
 export interface MachineConfiguration {
+  /** Name in events and of files; default `machine`. */
   readonly name?: string;
   /** Guest RAM in MiB: 1 to 3584, default 128. */
   readonly memoryMiB?: number;
   /** Video memory in MiB: 1, 2, 4, 8 or 16; default 4. */
   readonly videoMemoryMiB?: number;
+  /** Default: an empty optical drive on secondary master. */
   readonly ide?: readonly IdeDriveConfiguration[];
   /** Drives A: and B:; default one empty drive. */
   readonly floppies?: readonly FloppyDriveConfiguration[];
   /** COM1 and COM2; default both `events`. */
   readonly serial?: readonly SerialConfiguration[];
+  /** LPT1; default `events`. */
   readonly parallel?: ParallelConfiguration;
   /** Tried in this order; default floppy, cdrom, disk. */
   readonly boot?: readonly BootDevice[];
+  /** Default: a Pentium III with SSE2. */
   readonly cpuid?: CpuidConfiguration;
+  /** Default `reset`. */
   readonly tripleFault?: TripleFaultPolicy;
+  /** Default `real`. */
   readonly clock?: ClockConfiguration;
   /** A guest may end the machine with a code by writing it to port F4h; default true. */
   readonly debugExit?: boolean;
@@ -121,10 +135,13 @@ export interface MachineConfiguration {
   readonly rtcOffsetMinutes?: number;
   /** CMOS RAM of an earlier run (128 or 256 bytes). */
   readonly cmos?: Uint8Array;
+  /** Default: the images of the package. In a page they must be given. */
   readonly firmware?: FirmwareConfiguration;
+  /** Default: the strings of the original product. */
   readonly smbios?: SmbiosConfiguration;
 }
 
+/** Guest RAM in MiB. */
 export const MEMORY_MIB = { minimum: 1, maximum: 3584, default: 128 } as const;
 const VIDEO_MIB = [1, 2, 4, 8, 16];
 

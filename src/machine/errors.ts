@@ -1,5 +1,6 @@
 /** The one error type of the library. Codes are stable: programs test `code`, people read `message`. */
 
+/** Codes of `VirtualServerError`. */
 export const ErrorCode = {
   /** An option or configuration value is missing, of the wrong type or out of range. */
   InvalidConfiguration: 'VS_INVALID_CONFIGURATION',
@@ -20,6 +21,7 @@ export const ErrorCode = {
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
+/** What an error is about, and the error behind it. */
 export interface ErrorDetails {
   readonly subject?: string | undefined;
   readonly detail?: string | undefined;

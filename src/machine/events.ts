@@ -11,6 +11,7 @@ export type MachineState =
 /** Who caused a state change or an ending. */
 export type MachineReason = 'host' | 'guest' | 'tripleFault' | 'debugExit' | 'crash' | 'disk';
 
+/** Who reset the machine. */
 export type ResetReason =
   /** `reset()` was called. */
   | 'host'
@@ -49,8 +50,10 @@ interface EventData {
   'drive.media': { readonly device: string; readonly inserted: boolean };
 }
 
+/** The names of all events. */
 export type MachineEventType = keyof EventData;
 
+/** The envelope of an event of one type. */
 export interface MachineEventOf<T extends MachineEventType> {
   /** Counts from 1 within a machine. */
   readonly seq: number;
@@ -65,7 +68,9 @@ export interface MachineEventOf<T extends MachineEventType> {
   readonly data: EventData[T];
 }
 
+/** Any event, told apart by `type`. */
 export type MachineEvent = { [T in MachineEventType]: MachineEventOf<T> }[MachineEventType];
+/** What an event of type `T` carries. */
 export type MachineEventData<T extends MachineEventType> = EventData[T];
 
 /** Why and how a run ended. */

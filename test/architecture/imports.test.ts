@@ -13,9 +13,6 @@ const HEIGHTS: readonly (readonly [prefix: string, height: number])[] = [
   ['devices/', 0],
   ['vhd/', 0],
   ['src/cli/', 5],
-  ['src/admin/', 4],
-  ['src/scripting/', 4],
-  ['src/server/', 2],
   ['src/machine/', 1],
 ];
 

@@ -18,10 +18,13 @@ const FOLDER = join(BENCH, 'kernels');
 const settings = { kernels: FOLDER, images: join(BENCH, 'none'), scale: 1 };
 
 describe('bare images', () => {
-  it.skipIf(!nasmPresent()).each(IMAGE_NAMES)('%s.bin is what NASM makes of the source', (name) => {
-    // `npm run bench -- --assemble` after a change.
-    expect(Buffer.from(assemble(name, FOLDER)).equals(readFileSync(join(FOLDER, `${name}.bin`)))).toBe(true);
-  });
+  it.skipIf(!nasmPresent() && !process.env['CI']).each(IMAGE_NAMES)(
+    '%s.bin is what NASM makes of it (needs nasm)',
+    (name) => {
+      // `npm run bench -- --assemble` after a change.
+      expect(Buffer.from(assemble(name, FOLDER)).equals(readFileSync(join(FOLDER, `${name}.bin`)))).toBe(true);
+    },
+  );
 
   it.each(IMAGE_NAMES)('%s.bin has a multiboot header that covers the file', (name) => {
     const file = new Uint8Array(readFileSync(join(FOLDER, `${name}.bin`)));

@@ -190,7 +190,7 @@ function random(seed: number): (below: number) => number {
 
 const out = (port: number, ...values: number[]): Step[] => values.map((value) => ({ out: port, value }));
 
-describe.skipIf(!present)('legacy devices against QEMU', () => {
+describe.skipIf(!present)('legacy devices against QEMU (skipped: qemu-system-i386 is not installed)', () => {
   let folder: string;
   let qemu: Qemu;
 
