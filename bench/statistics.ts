@@ -21,9 +21,11 @@ export function geometricMean(values: readonly number[]): number {
 }
 
 /**
- * What a repeated piece of work takes once it is warm: the median of all repetitions but the first, which pays for
- * decoding and compiling. A single repetition stands for itself.
+ * What a repeated piece of work takes once it is warm and undisturbed: the shortest of all repetitions but the first, which
+ * pays for decoding and compiling. A repetition of a few milliseconds is either interrupted by other work on the host or
+ * not, so that a median inside a sample would measure the other work; samples are joined by median. A single repetition
+ * stands for itself.
  */
 export function steady(repetitions: readonly number[]): number {
-  return median(repetitions.length > 1 ? repetitions.slice(1) : repetitions);
+  return Math.min(...(repetitions.length > 1 ? repetitions.slice(1) : repetitions));
 }

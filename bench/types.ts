@@ -34,7 +34,7 @@ export interface Measurement {
   readonly item: string;
   /** Items of a group share a geometric mean. */
   readonly group?: string;
-  /** Host milliseconds; the median of the repetitions after the first where there are several. */
+  /** Host milliseconds; the shortest of the repetitions after the first where there are several. */
   readonly milliseconds: number;
   readonly repetitions?: readonly number[];
   /** What the guest computed; all emulators must agree. */
