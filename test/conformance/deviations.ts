@@ -16,6 +16,7 @@ export const DEVIATIONS: readonly string[] = [
   'Accesses that wrap past 4 GiB in a flat segment are carried out; the SDM leaves it open whether they raise #GP or #SS, and the captured part ' +
     'does. With 16-bit addresses an operand of several parts that crosses offset FFFFh (far pointers, FLDENV) raises #GP or #SS, ' +
     'where that part wraps each access by itself.',
+  'Bits 16 to 31 of MXCSR cannot be set, as on all Intel parts; AMD parts since family 10h have bit 17 (misaligned exception mask).',
   'A misaligned 16-byte operand that lies beyond the limit of SS raises #SS, on the captured part #GP.',
   'A REP or REPNE prefix of LOOPE and LOOPNE is ignored; on the captured part it replaces the condition.',
   'A memory operand of several parts (PUSHA, FSAVE, FXSAVE, far pointers) is checked in full before the first part is written; some real parts ' +

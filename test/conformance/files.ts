@@ -40,11 +40,19 @@ function readLines(path: string): string[] {
     .filter(Boolean);
 }
 
+function schemaOf(line: string): string | undefined {
+  try {
+    return (JSON.parse(line) as { schema?: string } | null)?.schema;
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws Error if the file is in none of the known formats */
 export function openSuite(path: string): Suite {
   const lines = readLines(path);
   if (lines[0]?.startsWith('=')) return testFloatSuite(lines);
-  const { schema } = JSON.parse(lines[0] ?? '{}') as { schema?: string };
+  const schema = schemaOf(lines[0] ?? '');
   if (schema === 'x86case-1') return hardwareSuite(lines);
   if (schema === 'x86case-real-1') return realModeSuite(lines);
   throw new Error(`${path}: unknown schema ${schema}`);

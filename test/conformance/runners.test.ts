@@ -228,11 +228,13 @@ describe('files', () => {
     writeFileSync(join(folder, 'b.txt.gz'), gzipSync(text));
     writeFileSync(join(folder, 'notes.txt'), 'not vectors\n');
     writeFileSync(join(folder, 'c.jsonl'), '{"schema":"else"}\n');
+    writeFileSync(join(folder, 'd.jsonl'), 'not JSON\n');
     const files = findVectorFiles(folder);
-    expect(files.map(({ name }) => name)).toEqual(['a.txt', 'b.txt.gz', 'c.jsonl']);
+    expect(files.map(({ name }) => name)).toEqual(['a.txt', 'b.txt.gz', 'c.jsonl', 'd.jsonl']);
     for (const { name, path } of files.slice(0, 2))
       expect(summary(name, runSuite(openSuite(path)))).toBe(`${name}: 1 passed, 1 failed`);
     expect(() => openSuite(files[2]!.path)).toThrow(/unknown schema else/);
+    expect(() => openSuite(files[3]!.path)).toThrow(/unknown schema/);
     expect(() => findVectorFiles(join(folder, 'nowhere'))).toThrow(/no folder/);
   });
 });
