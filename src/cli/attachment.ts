@@ -57,7 +57,7 @@ export class Attachment {
     this.#view = options.view;
     this.#filter = new EscapeFilter(options.escape);
     this.#feed = new KeyboardFeed(vm.keyboard);
-    this.#renderer = new ScreenRenderer(terminal);
+    this.#renderer = new ScreenRenderer(terminal, `${escapeName(options.escape)} v`);
     let resolve = (): void => undefined;
     this.detached = new Promise((done) => (resolve = done));
     this.#ended = resolve;

@@ -157,6 +157,13 @@ describe('escape commands', () => {
     expect(calls).toEqual([]);
   });
 
+  it('help gives way to the prefix, and the command behind it is done', async () => {
+    const { terminal, calls } = await attach();
+    await terminal.input(`${PREFIX}h`);
+    await terminal.input(`${PREFIX}x`);
+    expect(calls).toEqual(['turnOff']);
+  });
+
   it('write screenshots and say where', async () => {
     const { terminal } = await attach();
     await terminal.input(`${PREFIX}v`);

@@ -40,6 +40,7 @@ export class ScreenRenderer {
   readonly #colors: ColorDepth;
   readonly #glyphs: readonly string[];
   readonly #ellipsis: string;
+  readonly #screenshotKeys: string;
   /** What the terminal shows, row by row; undefined after it was cleared or resized. */
   #shown: Cell[][] | undefined;
   #shownCursor = '';
@@ -47,12 +48,14 @@ export class ScreenRenderer {
   #palette = '';
   #blink = false;
 
-  constructor(options: RendererOptions) {
+  /** @param screenshotKeys keys that write a picture, for the notice in graphics modes */
+  constructor(options: RendererOptions, screenshotKeys: string) {
     this.#columns = options.columns;
     this.#rows = options.rows;
     this.#colors = options.colors;
     this.#glyphs = glyphs(options.unicode);
     this.#ellipsis = options.unicode ? '…' : '~';
+    this.#screenshotKeys = screenshotKeys;
   }
 
   /** The terminal has another size; the next `render` draws everything. */
@@ -126,7 +129,7 @@ export class ScreenRenderer {
   #layNotice(grid: Cell[][], screen: { width: number; height: number }): string {
     const lines = [
       `The guest shows graphics: ${screen.width} x ${screen.height} pixels.`,
-      'Screenshot: escape key, then v.',
+      `${this.#screenshotKeys} writes a picture of it.`,
     ];
     const top = Math.max(0, Math.floor((this.#rows - lines.length) / 2));
     lines.forEach((line, i) => {

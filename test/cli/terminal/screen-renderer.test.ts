@@ -49,7 +49,7 @@ class Screen {
 
   constructor(columns = 80, rows = 26, colors: ColorDepth = 'true', unicode = true) {
     this.terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
-    this.renderer = new ScreenRenderer({ columns, rows, colors, unicode });
+    this.renderer = new ScreenRenderer({ columns, rows, colors, unicode }, 'Ctrl-A v');
   }
 
   async show(screen: Parameters<ScreenRenderer['render']>[0], status?: string, urgent?: boolean): Promise<string> {
@@ -250,6 +250,7 @@ describe('ScreenRenderer', () => {
     await screen.show({ mode: 'graphics', width: 640, height: 480 }, 'status');
     const all = Array.from({ length: 26 }, (_, row) => screen.line(row)).join('\n');
     expect(all).toContain('640 x 480');
+    expect(all).toContain('Ctrl-A v writes a picture');
     expect(all).not.toContain('text');
     await screen.show(text);
     expect(screen.line(0)).toBe('text');
