@@ -11,9 +11,11 @@ const able = stdin.isTTY && stdout.isTTY && process.env['TERM'] !== 'dumb';
 const terminal = able ? new ProcessTerminal(stdin, stdout) : undefined;
 
 // A reader that has had enough (`| head`) is no failure; the screen notices by itself that its terminal is gone.
-stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+for (const stream of [stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 
 process.on('uncaughtException', (error) => {
   // The message belongs on the user's screen, not on the guest's.

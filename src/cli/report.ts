@@ -78,7 +78,8 @@ export function formatEnd(end: MachineEnd): string {
 /** What to tell about an error: its message and its code; the stack only where the emulator itself is at fault. */
 export function formatError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? ` [${String(error.code)}]` : '';
+  // Errors of the host begin with their code already.
+  const code = 'code' in error && !error.message.startsWith(String(error.code)) ? ` [${String(error.code)}]` : '';
   const fault = error instanceof VirtualServerError && error.code === ErrorCode.Crashed ? `\n${error.stack ?? ''}` : '';
   return `${error.message}${code}${fault}`;
 }

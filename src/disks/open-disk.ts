@@ -118,7 +118,7 @@ export function openInMode(
       `there is an undo disk for it, ${undo}, which writing would make useless`,
       {
         fileName: full,
-        remedy: 'Commit or discard the undo disk first, or open the disk with it.',
+        remedy: 'Open the disk with its undo disk; or delete the undo disk, and with it what the guest wrote.',
       },
     );
   }
