@@ -104,7 +104,12 @@ export class X86Processor implements Processor, Core {
     this.cpuid = createCpuid(options.cpuid);
     this.#mmu = new Mmu(this.state, bus);
     this.memory = this.#mmu;
-    this.#code = new CodeCache(this.state, (page) => this.#mmu.revokeWrites(page));
+    this.#code = new CodeCache(
+      this.state,
+      (page) => this.#mmu.revokeWrites(page),
+      // A repeated instruction that overwrites itself is fetched anew.
+      () => this.#inHelper && this.#attention(),
+    );
     this.#mmu.codeCache = this.#code;
     this.#physical = new PhysicalMemory(this.state, this.#mmu, this.#code);
     this.#tables = new DecodeTables(definitions, (feature) => this.cpuid.has(feature as FeatureName));

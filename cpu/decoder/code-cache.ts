@@ -5,11 +5,16 @@ import type { CpuState } from '../state.ts';
 export class CodeCache {
   readonly #state: CpuState;
   readonly #revokeWrites: (hostPage: number) => void;
+  readonly #changed: () => void;
 
-  /** @param revokeWrites makes all translation entries that allow writing to a page of linear memory slow */
-  constructor(state: CpuState, revokeWrites: (hostPage: number) => void) {
+  /**
+   * @param revokeWrites makes all translation entries that allow writing to a page of linear memory slow
+   * @param changed is told of every block that a write has taken back
+   */
+  constructor(state: CpuState, revokeWrites: (hostPage: number) => void, changed: () => void) {
     this.#state = state;
     this.#revokeWrites = revokeWrites;
+    this.#changed = changed;
     this.clear();
   }
 
@@ -92,6 +97,7 @@ export class CodeCache {
   /** Makes every record of a block stale: whoever is inside it or jumps to it looks the address up anew. */
   #kill(page: number, block: number, start: number): void {
     const { i32, u16 } = this.#state;
+    this.#changed();
     const count = i32[(block + BLOCK.COUNT) >> 2]!;
     const firstRecord = block + BLOCK.SIZE;
     for (let i = 0; i < count; i++) {

@@ -151,13 +151,16 @@ describe('a store to code', () => {
     run();
     expect(result()).toBe(3);
   });
-  it('by REP STOSB over the instruction itself: it ends with what follows', () => {
-    // REP STOSB writes NOPs over itself and HLTs behind are kept.
-    board.load(CODE, [0xf3, 0xaa, 0x41, HLT]);
-    board.enterFlat(CODE, { ecx: 2, edi: CODE, eax: 0x90 });
-    run();
-    expect(cpu.registers()).toMatchObject({ ecx: 1, eip: CODE + 4 });
-  });
+  it.each([1, 3, 1000])(
+    'by REP STOSB over its own prefix, in runs of %i: the next iteration is another instruction',
+    (slice) => {
+      // F3 AA becomes 90 AA at the second element: one STOSB more, then HLT.
+      board.load(CODE, [0xf3, 0xaa, HLT]);
+      board.enterFlat(CODE, { ecx: 100, edi: CODE - 1, eax: 0x90 });
+      expect(board.run(1000, slice)).toBe(StopReason.Halted);
+      expect(cpu.registers()).toMatchObject({ ecx: 98, edi: CODE + 2, eip: CODE + 3 });
+    },
+  );
   it('by a bus master between runs and from a port callback', () => {
     // loop: OUT 80h, AL; MOV AL, 1; HLT
     board.load(CODE, [0xe6, 0x80], al(1), [HLT]);
