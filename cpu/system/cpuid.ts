@@ -77,6 +77,8 @@ export class CpuidTable {
     if (!inRange(family, 15 + 255) || !inRange(model, 255) || !inRange(stepping, 15) || !inRange(maxLeaf, 0x7fffffff)) {
       throw new RangeError('CPUID family, model, stepping or highest leaf out of range');
     }
+    if (!/^[ -~]{12}$/.test(vendor)) throw new RangeError(`a CPUID vendor has 12 ASCII characters, found '${vendor}'`);
+    if (!/^[ -~]{0,48}$/.test(brand)) throw new RangeError('a CPUID brand has up to 48 ASCII characters');
     const features = new Set<string>(DEFAULT_FEATURES);
     for (const [name, wanted] of Object.entries(configuration.features ?? {})) {
       if (!(name in FEATURE_BITS)) throw new RangeError(`unknown CPUID feature '${name}'`);

@@ -4,6 +4,7 @@
  */
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
+import { createCpuid } from '../../cpu/system/cpuid.ts';
 
 /**
  * How a hard disk image is treated.
@@ -190,6 +191,11 @@ export function checkConfiguration(configuration: MachineConfiguration): void {
       : undefined;
   if (rate !== undefined && !(rate >= 1e5 && rate <= 1e11))
     fail('clock.instructionsPerSecond', 'must lie between 1e5 and 1e11');
+  try {
+    createCpuid(configuration.cpuid);
+  } catch (error) {
+    fail('cpuid', (error as RangeError).message);
+  }
   const { cmos } = configuration;
   if (cmos && cmos.length !== 128 && cmos.length !== 256) fail('cmos', 'must be 128 or 256 bytes');
   const { rtc } = configuration;

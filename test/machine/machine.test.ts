@@ -130,6 +130,21 @@ describe('lifecycle', () => {
     await expect(bad.vm.start()).rejects.toMatchObject({ code: 'VS_FIRMWARE' });
   });
 
+  it.each([
+    [{ features: { unheard: true } }, "unknown CPUID feature 'unheard'"],
+    [{ features: { cx16: true } }, 'not implemented'],
+    [{ family: 999 }, 'out of range'],
+    [{ vendor: 'Cyrix' }, '12 ASCII characters'],
+  ])('a processor that cannot be is an invalid configuration: %j', (cpuid, message) => {
+    expect(() => setup({ cpuid })).toThrow(
+      expect.objectContaining({
+        code: 'VS_INVALID_CONFIGURATION',
+        subject: 'cpuid',
+        message: expect.stringContaining(message),
+      }),
+    );
+  });
+
   it('ends iterations and waiters when it is disposed', async () => {
     const seen: string[] = [];
     let iteration: Promise<void>;

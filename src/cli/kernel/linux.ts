@@ -1,5 +1,5 @@
 /**
- * Linux kernels of the boot protocol 2.00 and later, as `bzImage`.
+ * Linux kernels of the boot protocol 2.02 and later, as `bzImage`.
  * Source: The Linux/x86 Boot Protocol (Documentation/arch/x86/boot.rst).
  */
 import { ErrorCode, VirtualServerError } from '../../machine/errors.ts';
