@@ -214,6 +214,21 @@ describe('a store to code', () => {
   });
 });
 
+describe('so much of it that decoded instructions run out of room', () => {
+  it('goes on, and forgets nothing', () => {
+    // loop: INC [imm of MOV EAX]; NOP x 50; MOV EAX, 0; ADD EBX, EAX; DEC ECX; JNZ loop; HLT. Each round decodes about 1 KB.
+    const rounds = 80_000;
+    const target = CODE + 6 + 50;
+    board.load(CODE, [0xff, 0x05, ...le32(target + 1)], Array<number>(50).fill(NOP));
+    board.load(target, [0xb8, ...le32(0), 0x01, 0xc3, 0x49, 0x75, 0x100 - 66, HLT]);
+    board.enterFlat(CODE, { ecx: rounds });
+    const before = cpu.executed;
+    expect(cpu.run(100_000_000)).toBe(StopReason.Halted);
+    expect(cpu.registers()).toMatchObject({ eax: rounds, ebx: (rounds * (rounds + 1)) / 2, ecx: 0 });
+    expect(cpu.executed - before).toBe(rounds * 55 + 1);
+  });
+});
+
 describe('flags', () => {
   it('of a store that turns the instruction behind it into one that reads them', () => {
     // SUB dword [here], x makes PUSHFD; POP EAX; HLT out of XOR EBX, EBX; HLT; flags of the subtraction: CF = 1.
