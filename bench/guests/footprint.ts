@@ -16,7 +16,8 @@ export const footprint: Suite = {
   title: 'Large footprint',
   about:
     'About 87,000 different instructions in 4,000 functions, each called once per pass, as in a boot or a large program. ' +
-    'The first pass shows what code costs that was never seen before.',
+    'The first pass shows what code costs that was never seen before, by an emulator that has run for about a second (its ' +
+    'firmware; virtualserver’s processor, which runs alone here, the same image before a reset).',
   timeout: 120_000,
   guest: ({ kernels: folder }) => ({ kind: 'multiboot', path: join(folder, 'footprint.bin'), scale: 1 }),
   reader: () => new KernelReader(FOOTPRINT_ITEMS, 1),
