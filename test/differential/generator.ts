@@ -6,12 +6,15 @@ import { Random } from './random.ts';
 /** Addresses and selectors of the harness. */
 export const SANDBOX = 0x50000;
 export const CODE_OFFSET = 0x3000;
+const CODE_PAGE = 0x53;
 const READ_ONLY_END = SANDBOX + 0x5000;
 const CONSTANTS = SANDBOX + 0x100;
 const DATA_SELECTORS = [0x23, 0x33, 0x3b, 0x43] as const;
 const BASES: Readonly<Record<number, number>> = { 0x23: 0, 0x33: SANDBOX, 0x3b: SANDBOX, 0x43: 0x4f321 };
 /** Selectors that cannot be loaded: ring 0, not present, beyond the table, system segment, code, LDT. */
 const BAD_SELECTORS = [0x10, 0x58, 0x5b, 0x204, 0x60, 0x4b, 0x08, 0x1c, 0xfff8] as const;
+/** All exceptions masked, full precision: QEMU 7.2 rounds what is loaded to a lower one, too. */
+const CONTROL_WORD = 0x37f;
 export const CODE_BYTES = 1024;
 const SEGMENT_PREFIX = { es: 0x26, cs: 0x2e, ss: 0x36, ds: 0x3e, fs: 0x64, gs: 0x65 } as const;
 type SegmentName = keyof typeof SEGMENT_PREFIX;
@@ -30,8 +33,9 @@ export interface Program {
   readonly constants: Uint8Array;
 }
 
-const DOUBLES = [0, -0, 1, -1, 0.1, -2.5, 1e300, -1e-300, 5e-324, 2.2e-308, Infinity, -Infinity, NaN, 3, 1e10, 65535.5];
-const SINGLES = [0, -0, 1, -1, 0.1, 2.5, 1e38, -1e-38, 1e-45, 1.2e-38, Infinity, -Infinity, NaN, 3, 2147483648, 0.5];
+/** Without NaN: of two, QEMU 7.2 takes the one that x87 would take in SSE instructions, too. */
+const DOUBLES = [0, -0, 1, -1, 0.1, -2.5, 1e300, -1e-300, 5e-324, 2.2e-308, Infinity, -Infinity, 3, 1e10, 65535.5];
+const SINGLES = [0, -0, 1, -1, 0.1, 2.5, 1e38, -1e-38, 1e-45, 1.2e-38, Infinity, -Infinity, 3, 2147483648, 0.5];
 
 /** Ten bytes of an extended real: a normal number, now and then 0, infinity or NaN. */
 function extended(random: Random): number[] {
@@ -61,10 +65,10 @@ function makeConstants(random: Random): Uint8Array {
   return constants;
 }
 
-function makeFpu(random: Random, depth: number, precision: number): Uint8Array {
+function makeFpu(random: Random, depth: number): Uint8Array {
   const image = new Uint8Array(512);
   const view = new DataView(image.buffer);
-  view.setUint16(0, 0x7f | (precision << 8) | (random.below(4) << 10), true);
+  view.setUint16(0, CONTROL_WORD | (random.below(4) << 10), true);
   view.setUint16(2, ((8 - depth) & 7) << 11, true);
   for (let i = 0; i < depth; i++) image[4]! |= 1 << (7 - i);
   // Without DAZ and FTZ: QEMU 7.2 does not apply them to all instructions.
@@ -87,8 +91,6 @@ class Generator {
   readonly #bases: Record<SegmentName, number>;
   readonly #selectors: Record<SegmentName, number>;
   readonly #stackBig: boolean;
-  /** Precision control, the same for the whole program. */
-  readonly #precision: number;
   #depth: number;
   #labels = 0;
   /** Labels that wait for a piece, and those that are to be placed some pieces later. */
@@ -101,7 +103,6 @@ class Generator {
     this.#random = random;
     this.#group = random.pick(['integer', 'integer', 'integer', 'x87', 'mmx', 'sse', 'sse']);
     this.#depth = random.below(6);
-    this.#precision = random.chance(30) ? 2 : 3;
     const cs = random.pick([0x1b, 0x1b, 0x1b, 0x2b, 0x53]);
     this.#big = cs !== 0x2b;
     this.#codeOrigin = CODE_OFFSET + (cs === 0x1b ? SANDBOX : 0);
@@ -120,7 +121,7 @@ class Generator {
     registers[ESP] = SANDBOX + 0x2800 - this.#bases.ss + 4 * random.below(8);
     if (!this.#stackBig && random.chance(30)) registers[ESP] = (registers[ESP]! | (random.bits() & 0xffff0000)) >>> 0;
     const eflags = 0x202 | (random.bits() & (STATUS_FLAGS | (random.chance(20) ? 0x400 : 0)));
-    const fpu = makeFpu(random, this.#depth, this.#precision);
+    const fpu = makeFpu(random, this.#depth);
     const constants = makeConstants(random);
     const count = 10 + random.below(40);
     for (let i = 0; i < count && this.#bytes < CODE_BYTES - 200; i++) this.#step();
@@ -191,7 +192,9 @@ class Generator {
   #memory(safe: boolean, size: number, writes: boolean): { prefixes: number[]; modrm: number; rest: number[] } {
     const random = this.#random;
     let linear = this.#address(safe, size);
+    // Stores to the page of the code leave the code itself, so that what makes undefined flags defined stays there.
     // A store that begins in the read-only page and ends in the one that is not present: QEMU faults for the second.
+    if (writes && linear >> 12 === CODE_PAGE) linear = (CODE_PAGE << 12) + CODE_BYTES + (linear & 0xff);
     if (writes && linear >= READ_ONLY_END - 32 && linear < READ_ONLY_END) linear -= 0x1000;
     const bits16 = random.chance(this.#big ? 8 : 75);
     let override: SegmentName | undefined;
@@ -301,8 +304,8 @@ class Generator {
       const control = form.operands.some((operand) => operand === 'Cd' || operand === 'Dd');
       // QEMU checks the privilege of MOV CRn before the number.
       const register = form.modrm !== 'r' ? form.modrm : control ? random.pick([0, 2, 3]) : random.below(8);
-      // With memory operands QEMU changes the x87 stack to MMX too.
-      const conversion = form.group === 'sse' && form.operands.includes('Qq');
+      // QEMU changes the x87 stack to MMX whether the memory operand of a conversion is there or not.
+      const conversion = form.group === 'sse' && form.operands.some((operand) => operand === 'Qq' || operand === 'Pq');
       const kind = conversion ? 'register' : form.rm === 'any' ? (random.chance(55) ? 'register' : 'memory') : form.rm;
       if (kind === 'register') {
         let rm = random.below(8);
@@ -311,8 +314,9 @@ class Generator {
         tail.push(0xc0 | (register << 3) | rm);
       } else {
         const wide = form.operands.some((operand) => /^[WM](?:dq|ps|pd)$/.test(operand));
-        // In QEMU RCL and RCR change flags before the store faults, and ARPL stores if nothing is adjusted, too.
-        const safe = x87 || wide || /^(rc[lr]|arpl)$/.test(form.mnemonic) || random.chance(50);
+        // In QEMU RCL and RCR change flags before the store faults, and ARPL stores if nothing is adjusted, too;
+        // PUNPCKL reads 8 bytes where 4 are needed.
+        const safe = x87 || wide || /^(rc[lr]|arpl|punpckl.*)$/.test(form.mnemonic) || random.chance(50);
         const { prefixes: more, modrm, rest } = this.#memory(safe, wide ? 16 : 8, form.writesMemory);
         prefixes.push(...more);
         tail.push(modrm | (register << 3), ...rest);
@@ -389,8 +393,8 @@ class Generator {
         this.#add([...wide, 0x60]);
         return this.#add([...wide, 0x61]);
       case 1:
-        this.#add([...this.#operandSize(4), 0x89, 0xe5]);
-        this.#add([...wide, 0xc8, random.below(32), 0, random.below(5)]);
+        // In one piece, so that no jump leads to ENTER with another frame pointer.
+        this.#add([...this.#operandSize(4), 0x89, 0xe5, ...wide, 0xc8, random.below(32), 0, random.below(5)]);
         return this.#add([...wide, 0xc9]);
       case 2: {
         // POPF with a value of ours; now and then with TF.
@@ -524,33 +528,35 @@ class Generator {
   #fits(form: Form): boolean {
     const { mnemonic, operands } = form;
     const depth = this.#depth;
-    // QEMU 7.2 rounds what is loaded to the precision set.
-    if (this.#precision !== 3 && /^(fi?ld|fbld)$/.test(mnemonic) && /^M(8|10)$/.test(operands[0]!))
-      return mnemonic === 'fld' && operands[0] === 'M8' && depth < 8;
     if (/^(fn?op|wait|fnclex|fneni|fndisi|fnsetpm)$/.test(mnemonic)) return true;
     if (/^(fld|fild|fbld)/.test(mnemonic)) return depth < 8 && (operands[0] !== 'STi' || depth > 0);
     if (mnemonic === 'fxtract') return depth > 0 && depth < 8;
-    if (/pp$/.test(mnemonic) || /^(fprem1?|fscale)$/.test(mnemonic)) return depth >= 2;
+    if (mnemonic.endsWith('pp') || /^(fprem1?|fscale)$/.test(mnemonic)) return depth >= 2;
     // After a pop there must be something left for the register that was named.
     return depth >= 1;
   }
 
   #afterX87({ mnemonic }: Form): void {
     if (/^(fld|fild|fbld)/.test(mnemonic) || mnemonic === 'fxtract') this.#depth++;
-    else if (/pp$/.test(mnemonic)) this.#depth -= 2;
+    else if (mnemonic.endsWith('pp')) this.#depth -= 2;
     else if (/^f.*p$/.test(mnemonic) && mnemonic !== 'fnop') this.#depth--;
-    // Condition codes of a comparison; C1 and DE are masked.
+    // Condition codes of a comparison; C1 and DE are masked, and the quotient (undefined for a NaN).
     if (/^(f(u?com|icom)p?p?|ftst|fxam|fprem1?)$/.test(mnemonic) && this.#random.chance(70)) {
       this.#add([0xdf, 0xe0]);
-      this.#add([...this.#operandSize(2), 0x25, 0xfd, mnemonic === 'fxam' ? 0xff : 0xfd]);
+      this.#add([
+        ...this.#operandSize(2),
+        0x25,
+        0xfd,
+        mnemonic === 'fxam' ? 0xff : mnemonic.startsWith('fprem') ? 0xbc : 0xfd,
+      ]);
       this.#define(0x10, 4);
     }
   }
 
-  /** FLDCW with another rounding mode or precision. */
+  /** FLDCW with another rounding mode. */
   #control(): void {
     const random = this.#random;
-    const word = 0x7f | (this.#precision << 8) | (random.below(4) << 10);
+    const word = CONTROL_WORD | (random.below(4) << 10);
     this.#add([...this.#operandSize(4), 0x68, ...little(word, 4)]);
     // FLDCW [ESP], with an address of 32 bits: the stack of 16 bits has ESP below 64 KiB or faults on both.
     this.#add([...this.#addressSize(4), 0xd9, 0x2c, 0x24]);

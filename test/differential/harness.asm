@@ -177,6 +177,7 @@ next_program:
         push dword [esi + 56]
         push dword [esi + 60]
 resume:
+        out 0x80, al            ; the program is about to go on
         pop gs
         pop fs
         pop es

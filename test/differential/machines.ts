@@ -9,13 +9,15 @@ import { StopReason } from '../../cpu/processor.ts';
 import { ENTRY, IMAGE_BASE } from './image.ts';
 
 const RAM_BYTES = 16 << 20;
-const PORT = { TEXT: 0xe9, EXIT: 0xf4 } as const;
+const PORT = { TEXT: 0xe9, EXIT: 0xf4, RESUME: 0x80 } as const;
 const FEATURES = { sse2: true, sse3: false, ssse3: false };
 
 /** The processor with an image loaded as a multiboot loader leaves it, and what it wrote. */
 export class Machine {
   readonly cpu: X86Processor;
   finished = false;
+  /** Stop whenever the harness is about to go back to a program. */
+  stopsAtResume = false;
   #output = new Uint8Array(1 << 16);
   #length = 0;
 
@@ -26,6 +28,7 @@ export class Machine {
         readPort: () => 0xff,
         writePort: (port, _size, value) => {
           if (port === PORT.TEXT) this.#write(value);
+          else if (port === PORT.RESUME && this.stopsAtResume) this.cpu.stop();
           else if (port === PORT.EXIT) {
             this.finished = true;
             this.cpu.stop();
@@ -68,7 +71,7 @@ export class Machine {
   }
 
   /** Runs until the harness ends or nothing is written in `patience` instructions. */
-  run(patience = 20_000_000): void {
+  run(patience = 2_000_000): void {
     while (!this.finished) {
       const before = this.#length;
       const reason = this.cpu.run(patience);
