@@ -24,17 +24,17 @@ export function debugConsole(name: string, onByte: (byte: number) => void): BusR
 /** A port that hands the value written to the host, as tests use to stop a machine with a result. */
 export class DebugExit implements Device {
   readonly name = 'debug-exit';
-  /** Four ports, accessed in any width from the first. */
+  /** One, two or four ports, accessed in any width from the first. */
   readonly port: BusRegion;
   readonly state: StateDeclaration;
   private value = 0;
 
-  /** @param onExit called with the value written (8, 16 or 32 bits) */
-  constructor(onExit: (value: number) => void) {
+  /** @param length number of ports @param onExit called with the value written (8, 16 or 32 bits) */
+  constructor(length: 1 | 2 | 4, onExit: (value: number) => void) {
     this.port = {
       name: 'debug exit',
-      length: 4,
-      widest: 4,
+      length,
+      widest: length,
       read: (offset, size) => {
         const value = this.value >>> (8 * offset);
         return size === 4 ? value : value & (size === 2 ? 0xffff : 0xff);

@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
 import type {
+  DebugExitPort,
   BootDevice,
   ClockConfiguration,
   DiskMode,
@@ -236,4 +237,24 @@ export function keyChord(text: string): string[] {
     if (/^[A-Z][A-Za-z]+[0-9]?$/.test(word)) return word;
     throw new InvalidArgumentError(`'${word}' is not a key; use names such as enter, f8, ctrl-b, ctrl-alt-delete.`);
   });
+}
+
+/** `F4`, `0xf4,1`: a port in hexadecimal and how many ports answer. */
+export function debugExit(text: string): DebugExitPort {
+  const found = /^(?:0x)?([0-9a-f]{1,4})h?(?:,([124]))?$/i.exec(text);
+  if (!found) throw new InvalidArgumentError('Expected a port such as F4 or 0x501, and after a comma 1, 2 or 4.');
+  const port = parseInt(found[1]!, 16);
+  const size = Number(found[2] ?? 4) as 1 | 2 | 4;
+  if (port + size > 0x10000) throw new InvalidArgumentError('The ports end at FFFFh.');
+  return { port, size };
+}
+
+export type DebugConsole =
+  { readonly kind: 'none' } | { readonly kind: 'stdio' } | { readonly kind: 'file'; readonly path: string };
+
+/** `none`, `stdio` or `file:PATH`. */
+export function debugConsole(text: string): DebugConsole {
+  if (text === 'none' || text === 'stdio') return { kind: text };
+  if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
+  throw new InvalidArgumentError('Expected none, stdio or file:PATH.');
 }

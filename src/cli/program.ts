@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
 import type { MachineOptions, VirtualMachine } from '../machine/api.ts';
 import type {
+  DebugExitPort,
   BootDevice,
   ClockConfiguration,
   DiskMode,
@@ -39,8 +40,9 @@ interface Options extends DriveOptions {
   readonly kernel?: string;
   readonly append?: string;
   readonly initrd?: string;
-  /** `--no-debug-exit` makes it false. */
-  readonly debugExit: boolean;
+  /** `--no-debug-exit` makes it false; without a port it is true. */
+  readonly debugExit?: boolean | DebugExitPort;
+  readonly debugConsole?: values.DebugConsole;
   readonly bios?: string;
   readonly videoBios?: string;
   readonly screen?: 'text' | 'serial' | 'none';
@@ -209,7 +211,18 @@ function addMachineOptions(command: Command): void {
     .option('--kernel <file>', 'load a multiboot or Linux kernel, without a boot loader')
     .option('--append <text>', 'command line of the kernel')
     .option('--initrd <file>', 'initial RAM disk, or multiboot module')
-    .option('--no-debug-exit', 'a write to port F4h does not end the machine')
+    .addOption(
+      new Option(
+        '--debug-exit [port]',
+        'PORT[,SIZE]: a write of n there ends with code 16 + n (default: F4h,4)',
+      ).argParser(values.debugExit),
+    )
+    .option('--no-debug-exit', 'no such port')
+    .addOption(
+      new Option('--debug-console <target>', 'text written to port E9h: none, stdio, file:PATH').argParser(
+        values.debugConsole,
+      ),
+    )
     .option('--bios <file>', 'system BIOS instead of the one supplied')
     .option('--video-bios <file>', 'video BIOS instead of the one supplied');
 }
@@ -325,7 +338,7 @@ function withOptions(base: MachineOptions, options: Options): MachineOptions {
     ...(clock === undefined ? {} : { clock }),
     ...(rtc === undefined ? {} : { rtc }),
     ...(tripleFault === undefined ? {} : { tripleFault }),
-    ...(debugExit ? {} : { debugExit }),
+    ...(debugExit === undefined ? {} : { debugExit }),
     ...(Object.keys(firmware).length === 0 ? {} : { firmware }),
   };
 }
@@ -335,6 +348,8 @@ function runSettings(options: Options, steps: readonly Step[], around: Surroundi
   const stdio = options.serial?.[0]?.kind === 'stdio';
   if (options.serial?.[1]?.kind === 'stdio') throw usage('only COM1 can be stdio');
   const view = chooseView(options, stdio, around);
+  if (events === '-' && options.debugConsole?.kind === 'stdio')
+    throw usage('--events - and --debug-console stdio both want standard output');
   if (events === '-' && view !== 'none') throw usage('--events - needs --headless: standard output is taken');
   return {
     view,
@@ -346,14 +361,15 @@ function runSettings(options: Options, steps: readonly Step[], around: Surroundi
     quiet: options.quiet ?? false,
     verbose: options.verbose ?? false,
     ...(events === undefined ? {} : { events }),
+    ...(options.debugConsole === undefined ? {} : { debugConsole: options.debugConsole }),
     ...(screenshotAt === undefined ? {} : { screenshotAt }),
     ...(screenshotFile === undefined ? {} : { screenshotPath: screenshotFile }),
   };
 }
 
-/** Without a terminal nothing can be attached; the serial line then goes to the standard streams, if asked for. */
+/** Without a terminal or a wish to see the screen nothing is attached; the serial line goes to the standard streams, if asked for. */
 function chooseView({ screen, headless }: Options, stdio: boolean, { terminal }: Surroundings): RunSettings['view'] {
-  if (headless || screen === 'none') return 'none';
+  if (headless || screen === 'none') return stdio ? 'pipe' : 'none';
   const view = screen ?? (stdio ? 'serial' : 'text');
   if (terminal) return view;
   return view === 'serial' ? 'pipe' : 'none';

@@ -8,6 +8,7 @@ import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
 import type { MachineEnd, MachineEvent } from '../machine/events.ts';
 import { Attachment, type View } from './attachment.ts';
 import { eventLine } from './event-lines.ts';
+import type { DebugConsole } from './option-values.ts';
 import { ExitCode, exitCodeOfEnd, exitCodeOfError, exitCodeOfSignal } from './exit-codes.ts';
 import { formatEnd, formatError, formatTripleFault } from './report.ts';
 import { runStep, type Step } from './script.ts';
@@ -21,6 +22,8 @@ export interface RunSettings {
   readonly escape: number;
   /** File for events as JSON lines; `-` is standard output. */
   readonly events?: string;
+  /** Where text of the debug console (port E9h) goes; default nowhere. */
+  readonly debugConsole?: DebugConsole;
   readonly steps: readonly Step[];
   /** Limit of each expected text, in seconds. */
   readonly timeout: number;
@@ -77,6 +80,7 @@ class MachineRun {
   /** What to say once the screen is the user's again. */
   #afterwards: string[] = [];
   #eventStream: Writable | undefined;
+  #debugStream: Writable | undefined;
   #signal: EndingSignal | undefined;
   /** Steps done. */
   #done = 0;
@@ -90,6 +94,7 @@ class MachineRun {
   async run(): Promise<number> {
     const { settings, vm } = { settings: this.#settings, vm: this.#vm };
     await this.#openEvents();
+    await this.#openDebugConsole();
     this.#parts.push(vm.onEvent((event) => this.#event(event)));
     this.#watchSignals();
     await vm.start();
@@ -125,8 +130,8 @@ class MachineRun {
 
   async close(): Promise<void> {
     for (const part of this.#parts) part[Symbol.dispose]();
-    const stream = this.#eventStream;
-    if (stream && stream !== this.#around.output) {
+    for (const stream of [this.#eventStream, this.#debugStream]) {
+      if (!stream || stream === this.#around.output) continue;
       stream.end();
       await once(stream, 'close').catch(() => undefined);
     }
@@ -147,26 +152,30 @@ class MachineRun {
 
   async #openEvents(): Promise<void> {
     const { events } = this.#settings;
-    if (events === undefined) return;
-    if (events === '-') {
-      this.#eventStream = this.#around.output;
-      return;
-    }
-    const stream = createWriteStream(events);
+    if (events === '-') this.#eventStream = this.#around.output;
+    else if (events !== undefined) this.#eventStream = await this.#openFile(events, 'the events');
+  }
+
+  async #openDebugConsole(): Promise<void> {
+    const { debugConsole } = this.#settings;
+    if (debugConsole?.kind === 'stdio') this.#debugStream = this.#around.output;
+    else if (debugConsole?.kind === 'file')
+      this.#debugStream = await this.#openFile(debugConsole.path, 'the debug console');
+  }
+
+  async #openFile(path: string, what: string): Promise<Writable> {
+    const stream = createWriteStream(path);
     try {
       await once(stream, 'open');
     } catch (cause) {
       throw new VirtualServerError(
         ErrorCode.Host,
-        `${events}: the events cannot be written there: ${(cause as Error).message}`,
-        {
-          subject: events,
-          cause,
-        },
+        `${path}: ${what} cannot be written there: ${(cause as Error).message}`,
+        { subject: path, cause },
       );
     }
-    stream.on('error', (error) => this.#say(`${events}: ${error.message}`));
-    this.#eventStream = stream;
+    stream.on('error', (error) => this.#say(`${path}: ${error.message}`));
+    return stream;
   }
 
   #event(event: MachineEvent): void {
@@ -176,6 +185,7 @@ class MachineRun {
     else if (event.type === 'disk.warning' && !quiet) this.#say(`${event.data.device}: ${event.data.message}`);
     else if (event.type === 'disk.error' && !quiet) this.#say(`${event.data.device}: ${event.data.message}`);
     else if (event.type === 'vm.log' && verbose) this.#say(`${event.data.source}: ${event.data.message}`);
+    else if (event.type === 'vm.debug.output' && this.#debugStream) this.#debugStream.write(`${event.data.text}\n`);
     else if (event.type === 'vm.debug.output' && verbose) this.#say(`debug port: ${event.data.text}`);
   }
 

@@ -101,7 +101,6 @@ const CASCADE = 2;
 /** Ports of emulator conventions: debug consoles of Bochs and SeaBIOS, and where test guests leave with a code. */
 const DEBUG_CONSOLE = 0xe9;
 const FIRMWARE_CONSOLE = 0x402;
-const DEBUG_EXIT = 0xf4;
 const APM_SHUTDOWN = 0x8900;
 
 export class Board {
@@ -234,7 +233,10 @@ export class Board {
     const video = new PciVga(this.vga);
     this.#video = video;
     const fwCfg = this.#firmwareConfiguration(host, memory, options);
-    const debugExit = new DebugExit((value) => signals.onDebugExit(value));
+    const debugExit = configuration.debugExit && {
+      at: configuration.debugExit.port,
+      device: new DebugExit(configuration.debugExit.size, (value) => signals.onDebugExit(value)),
+    };
 
     this.pci = new PciBus({ place: (change) => this.#place(change), resetControl: this.isaBridge.resetControl });
     this.pci.add(Slot.HostBridge, 0, this.hostBridge);
@@ -260,12 +262,12 @@ export class Board {
       [DEBUG_CONSOLE, debugConsole('debug console', (byte) => signals.onDebugOutput(byte))],
       [0xed, control.delay],
       [0xf0, control.coprocessor],
-      [DEBUG_EXIT, debugExit.port],
       [FIRMWARE_CONSOLE, debugConsole('firmware console', (byte) => signals.onDebugOutput(byte))],
       [ELCR_PORT, this.pic.edgeLevel],
       [FW_CFG_BASE, fwCfg.region],
       [0xcf8, this.pci.region],
       [APM_SHUTDOWN, control.shutdown],
+      ...(debugExit ? [[debugExit.at, debugExit.device.port, 1] as const] : []),
       ...this.inputs.ports(),
       ...this.drives.ports(),
     ]);
@@ -281,7 +283,7 @@ export class Board {
       ...uarts,
       ...printers,
       fwCfg,
-      debugExit,
+      ...(debugExit ? [debugExit.device] : []),
       this.hostBridge,
       this.isaBridge,
       this.powerManagement,

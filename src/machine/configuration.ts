@@ -6,6 +6,12 @@ import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
 import { createCpuid } from '../../cpu/system/cpuid.ts';
 
+/** The debug-exit port: its first address, and how many ports answer. */
+export interface DebugExitPort {
+  readonly port: number;
+  readonly size: 1 | 2 | 4;
+}
+
 /**
  * How a hard disk image is treated.
  * - `auto`: `undo` for images that another product made, `direct` for those of this one.
@@ -126,8 +132,8 @@ export interface MachineConfiguration {
   readonly tripleFault?: TripleFaultPolicy;
   /** Default `real`. */
   readonly clock?: ClockConfiguration;
-  /** A guest may end the machine with a code by writing it to port F4h; default true. */
-  readonly debugExit?: boolean;
+  /** A guest may end the machine with a code by writing it to this port; default (and `true`) port F4h with four bytes. */
+  readonly debugExit?: boolean | DebugExitPort;
   /**
    * The real-time clock at power-on: `host` (default), or seconds since 1970-01-01T00:00:00Z as the guest shall read them.
    */

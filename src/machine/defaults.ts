@@ -1,5 +1,6 @@
 /** A configuration with every default filled in. */
 import type {
+  DebugExitPort,
   BootDevice,
   ClockConfiguration,
   FirmwareConfiguration,
@@ -22,7 +23,8 @@ export interface ResolvedConfiguration {
   readonly cpuid: CpuidConfiguration;
   readonly tripleFault: TripleFaultPolicy;
   readonly clock: ClockConfiguration;
-  readonly debugExit: boolean;
+  /** Undefined: none. */
+  readonly debugExit: DebugExitPort | undefined;
   readonly rtc: 'host' | number;
   readonly rtcOffsetMinutes: number | undefined;
   readonly cmos: Uint8Array | undefined;
@@ -49,7 +51,7 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     cpuid: given.cpuid ?? {},
     tripleFault: given.tripleFault ?? 'reset',
     clock: given.clock ?? { kind: 'real' },
-    debugExit: given.debugExit ?? true,
+    debugExit: debugExitPort(given.debugExit ?? true),
     rtc: given.rtc ?? 'host',
     rtcOffsetMinutes: given.rtcOffsetMinutes,
     cmos: given.cmos,
@@ -57,6 +59,12 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     smbios: given.smbios ?? {},
   };
 }
+
+/** Where QEMU's device of this kind is by custom. */
+const DEBUG_EXIT: DebugExitPort = { port: 0xf4, size: 4 };
+
+const debugExitPort = (given: boolean | DebugExitPort): DebugExitPort | undefined =>
+  given === true ? DEBUG_EXIT : given === false ? undefined : given;
 
 /**
  * What the guest's clock shows at power-on, in milliseconds since 1970 as if it were UTC.

@@ -195,7 +195,7 @@ export class Machine {
   powerOff(end: MachineEnd = { reason: 'host' }): void {
     const powered = this.#powered;
     if (!powered) return;
-    powered.outputs.flush();
+    powered.outputs.end();
     this.#enter('TurningOff', end.reason);
     const vtime = this.vtime;
     closeDriveMedia(powered.media, (message) =>
@@ -324,7 +324,6 @@ export class Machine {
         stop();
       },
       onDebugExit: (value) => {
-        if (!this.configuration.debugExit) return;
         this.#tell('vm.debugExit', { code: value });
         this.#pendingEnd = { reason: 'debugExit', code: value };
         stop();

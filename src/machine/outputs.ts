@@ -62,6 +62,12 @@ export class Outputs {
     if (byte !== NEWLINE && byte !== RETURN) this.#line += String.fromCharCode(byte);
   }
 
+  /** The last of a run: the unfinished debug line too. */
+  end(): void {
+    if (this.#line !== '') this.debug(NEWLINE);
+    this.flush();
+  }
+
   /** Emits what has been collected; an unfinished debug line waits. */
   flush(): void {
     for (const chunk of this.#serial) chunk.flush();

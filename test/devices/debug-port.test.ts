@@ -15,7 +15,7 @@ describe('debug console', () => {
 describe('debug exit', () => {
   it('hands the value over in any width', () => {
     const values: number[] = [];
-    const exit = new DebugExit((value) => values.push(value));
+    const exit = new DebugExit(4, (value) => values.push(value));
     writePort(exit.port, 0, 0x31);
     writePort(exit.port, 0, 0x1234, 2);
     writePort(exit.port, 0, 0xdeadbeef, 4);
@@ -26,7 +26,7 @@ describe('debug exit', () => {
   });
 
   it('moves its state and forgets it at reset', () => {
-    const [a, b] = [new DebugExit(() => undefined), new DebugExit(() => undefined)];
+    const [a, b] = [new DebugExit(4, () => undefined), new DebugExit(4, () => undefined)];
     a.port.write(0, 4, 77);
     transferState(a, b);
     expect(b.port.read(0, 4)).toBe(77);

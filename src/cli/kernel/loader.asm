@@ -43,6 +43,11 @@ start:
                 or al, 2
                 and al, 0xFE
                 out 0x92, al
+                mov al, 3                       ; COM1 and COM2: 8 bits, no parity, for kernels that just write
+                mov dx, 0x3FB
+                out dx, al
+                mov dx, 0x2FB
+                out dx, al
                 mov si, LIST_ITEMS
 .item:
                 mov eax, [si + ITEM_LENGTH]
