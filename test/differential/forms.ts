@@ -124,7 +124,8 @@ function parse(definition: InstructionDefinition, group: Group): Form {
     plus,
     modrm,
     rm: has('M') ? 'memory' : has('RUN') ? 'register' : 'any',
-    writesMemory: definition.writesMemory ?? false,
+    // ARPL checks the segment itself, when it writes.
+    writesMemory: (definition.writesMemory ?? false) || definition.mnemonic === 'arpl',
     lockable: definition.lockable ?? false,
   };
 }
