@@ -21,5 +21,6 @@ export const DEVIATIONS: readonly string[] = [
   'A REP or REPNE prefix of LOOPE and LOOPNE is ignored; on the captured part it replaces the condition.',
   'A memory operand of several parts (PUSHA, FSAVE, FXSAVE, far pointers) is checked in full before the first part is written; some real parts ' +
     'write some of it before a page fault.',
+  'MASKMOVQ whose store faults leaves the x87 state as it was; on the captured part the processor has entered MMX state by then.',
   'BSWAP of a 16-bit register gives 0, one of the results that real parts give.',
 ];
