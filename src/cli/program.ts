@@ -106,8 +106,9 @@ function buildProgram(parts: ProgramParts, done: (code: number) => void): Comman
   addMachineOptions(boot.command);
   addRunOptions(boot.command, boot.steps);
   boot.command.action(async (target: string | undefined, options: Options) => {
-    if (target === undefined && !hasMedium(options)) {
-      boot.command.error('error: name a machine or an image, or give --hda, --cdrom, --floppy or --kernel');
+    // A BIOS image may be all there is to run: processor tests come that way.
+    if (target === undefined && !hasMedium(options) && options.bios === undefined) {
+      boot.command.error('error: name a machine or an image, or give --hda, --cdrom, --floppy, --kernel or --bios');
     }
     const opened = bootTarget(target, options, options.undo === false ? 'direct' : options.undo);
     done(await start(opened, options, boot.steps, parts));
