@@ -22,5 +22,10 @@ export const DEVIATIONS: readonly string[] = [
   'A memory operand of several parts (PUSHA, FSAVE, FXSAVE, far pointers) is checked in full before the first part is written; some real parts ' +
     'write some of it before a page fault.',
   'MASKMOVQ whose store faults leaves the x87 state as it was; on the captured part the processor has entered MMX state by then.',
+  'FBLD and FBSTP record the last x87 opcode (FOP) without the bits of the address form.',
+  'A repeated string instruction that crosses a page and overwrites its own bytes goes on in its old form until its next pause.',
+  'A task switch to a 16-bit TSS keeps the upper halves of the general registers, which the SDM leaves undefined.',
+  'A read-modify-write access to a missing page reports a write; an access that is both misaligned (with alignment checks on) and to a missing page ' +
+    'raises #AC.',
   'BSWAP of a 16-bit register gives 0, one of the results that real parts give.',
 ];
