@@ -96,7 +96,12 @@ describe('the embedding example', () => {
     await vm.start();
     await vm.screen.waitForText('Type a command');
     await vm.reset();
-    await vm.screen.waitForText('SeaBIOS');
+    // The firmware has cleared the screen; its own message may be gone before anyone has looked.
+    const prompted = async (): Promise<boolean> => {
+      const screen = await vm.screen.read();
+      return screen.mode === 'text' && screen.lines.some((line) => line.includes('Type a command'));
+    };
+    while (await prompted()) await new Promise((resolve) => setTimeout(resolve, 5));
     await vm.screen.waitForText('Type a command');
     await vm.pause();
     const { instructions } = await vm.statistics();
