@@ -20,7 +20,7 @@ export class CodeCache {
 
   /** Forgets everything decoded. */
   clear(): void {
-    const { state } = { state: this.#state };
+    const state = this.#state;
     const words = (from: number, bytes: number): void => {
       state.i32.fill(0, from >> 2, (from + bytes) >> 2);
     };

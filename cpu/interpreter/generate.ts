@@ -165,7 +165,7 @@ export function generateProcessor(
     const total = firstEmitted + tables.emitHandlers.length;
     const labels = Array.from({ length: total + 2 }, () => f.openBlock()).reverse();
     f.brTable(i32.load16_u(pc), labels.slice(0, total), labels[total]!);
-    const handlers: ((index: number) => void)[] = [
+    const handlers: (() => void)[] = [
       // stale
       () => {
         f.set(target, i32.add(i32.load(0, STATE.CODE_PAGE), i32.shr_u(i32.load16_u(pc, RECORD.PLACE), 4)));
@@ -200,7 +200,7 @@ export function generateProcessor(
     ];
     for (const build of handlers) {
       f.end();
-      f.scope(() => build(0));
+      f.scope(build);
     }
     for (const { emit, form, fusedCondition } of tables.emitHandlers) {
       f.end();

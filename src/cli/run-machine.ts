@@ -92,7 +92,8 @@ class MachineRun {
   }
 
   async run(): Promise<number> {
-    const { settings, vm } = { settings: this.#settings, vm: this.#vm };
+    const settings = this.#settings;
+    const vm = this.#vm;
     await this.#openEvents();
     await this.#openDebugConsole();
     this.#parts.push(vm.onEvent((event) => this.#event(event)));

@@ -1,6 +1,6 @@
 /** Finding and opening files of vectors. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { hardwareSuite } from './hardware-runner.ts';
@@ -21,10 +21,11 @@ export interface VectorFile {
 export function findVectorFiles(folder: string): VectorFile[] {
   if (!existsSync(folder)) throw new Error(`there is no folder ${folder}`);
   if (statSync(folder).isFile()) return [{ path: folder, name: basename(folder) }];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(?:jsonl|txt)(?:\.gz)?$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => ({ path, name: relative(folder, path).replaceAll('\\', '/') }))
+  // By name, then statSync: links to files count like files.
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(?:jsonl|txt)(?:\.gz)?$/.test(name))
+    .map((name) => ({ path: join(folder, name), name: name.replaceAll('\\', '/') }))
+    .filter(({ path }) => statSync(path).isFile())
     .filter(({ path, name }) => !name.endsWith('.txt') || readFileSync(path, 'latin1').startsWith('='))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
