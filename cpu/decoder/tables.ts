@@ -4,7 +4,7 @@
  */
 import type { InstructionDefinition } from '../opcodes/definition.ts';
 import { REGION } from '../layout.ts';
-import type { FormDescription } from '../interpreter/context.ts';
+import type { FormDescription } from '../interpreter/operand-context.ts';
 import type { InstructionContext } from '../semantics/context.ts';
 import { type Encoding, layoutOperands, type OperandLayout, parseEncoding, type Prefix } from './forms.ts';
 

@@ -153,6 +153,25 @@ class Call<T extends ValueType> extends Expr<T> {
   }
 }
 
+class CallIndirect<T extends ValueType> extends Expr<T> {
+  readonly typeIndex: number;
+  readonly slot: Expr<'i32'>;
+  readonly args: readonly Expr[];
+  constructor(type: T, typeIndex: number, slot: Expr<'i32'>, args: readonly Expr[]) {
+    super(type);
+    this.typeIndex = typeIndex;
+    this.slot = slot;
+    this.args = args;
+  }
+  emit(out: ByteWriter): void {
+    for (const arg of this.args) arg.emit(out);
+    this.slot.emit(out);
+    out.u8(0x11);
+    out.u32(this.typeIndex);
+    out.u8(0);
+  }
+}
+
 class Select<T extends ValueType> extends Expr<T> {
   readonly condition: Expr<'i32'>;
   readonly whenTrue: Expr<T>;
@@ -206,6 +225,13 @@ export const select = <T extends ValueType>(condition: I32, whenTrue: Expr<T>, w
   new Select(asI32(condition), whenTrue, whenFalse);
 export const callExpr = <T extends ValueType>(type: T, index: number, args: readonly Expr[]): Expr<T> =>
   new Call(type, index, args);
+
+export const callIndirectExpr = <T extends ValueType>(
+  type: T,
+  typeIndex: number,
+  slot: Expr<'i32'>,
+  args: readonly Expr[],
+): Expr<T> => new CallIndirect(type, typeIndex, slot, args);
 
 type Fold = (a: number, b: number) => number;
 

@@ -4,6 +4,7 @@ import {
   asI32,
   asI64,
   callExpr,
+  callIndirectExpr,
   Expr,
   Global,
   type I32,
@@ -18,6 +19,12 @@ export interface FunctionRef {
   readonly index: number;
   readonly params: readonly ValueType[];
   readonly result: ValueType | undefined;
+}
+
+/** A signature of the module that functions of its table may have. */
+export interface SignatureRef<R extends ValueType | undefined = ValueType | undefined> {
+  readonly typeIndex: number;
+  readonly result: R;
 }
 
 /** A branch target: the block (branch leaves it) or loop (branch repeats it) that opened at this depth. */
@@ -129,6 +136,10 @@ export class FunctionBuilder {
       target.index,
       args.map((a) => (typeof a === 'number' ? asI32(a) : a)),
     );
+  }
+  /** The value of a call through the module's table. */
+  callIndirect<T extends ValueType>(signature: SignatureRef<T>, slot: Expr<'i32'>, ...args: Expr[]): Expr<T> {
+    return callIndirectExpr(signature.result, signature.typeIndex, slot, args);
   }
   /** Calls for effect; a result is dropped. */
   run(target: FunctionRef, ...args: (Expr | number)[]): void {

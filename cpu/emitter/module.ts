@@ -1,7 +1,7 @@
 /** One WebAssembly module under construction. Binary format: core specification 2.0, section 5. */
 import { ByteWriter } from './bytes.ts';
 import { Global, TYPE_CODE, type ValueType } from './expression.ts';
-import { FunctionBuilder, type FunctionRef } from './function.ts';
+import { FunctionBuilder, type FunctionRef, type SignatureRef } from './function.ts';
 
 interface Signature {
   readonly params: readonly ValueType[];
@@ -17,6 +17,7 @@ export class ModuleBuilder {
   readonly #exports: { name: string; kind: 0 | 3; index: number }[] = [];
   readonly #globals: { type: ValueType; value: number }[] = [];
   #memory: { module: string; name: string; pages: number } | undefined;
+  #table: { module: string; name: string; size: number } | undefined;
 
   #type(signature: Signature): number {
     const key = `${signature.params.join()}:${signature.result ?? ''}`;
@@ -30,6 +31,16 @@ export class ModuleBuilder {
 
   importMemory(module: string, name: string, pages: number): void {
     this.#memory = { module, name, pages };
+  }
+
+  /** A table of functions for `callIndirect`, of at least `size` entries. */
+  importTable(module: string, name: string, size: number): void {
+    this.#table = { module, name, size };
+  }
+
+  /** A signature to call through the table with. */
+  signature<R extends ValueType | undefined>(params: readonly ValueType[], result: R): SignatureRef<R> {
+    return { typeIndex: this.#type({ params, result }), result };
   }
 
   /** Imports come before every declared function. */
@@ -98,7 +109,7 @@ export class ModuleBuilder {
         if (result) w.u8(TYPE_CODE[result]);
       }
     });
-    section(2, this.#imports.length + (this.#memory ? 1 : 0), (w) => {
+    section(2, this.#imports.length + (this.#memory ? 1 : 0) + (this.#table ? 1 : 0), (w) => {
       for (const { module, name, type } of this.#imports) {
         w.name(module);
         w.name(name);
@@ -111,6 +122,12 @@ export class ModuleBuilder {
         w.u8(2);
         w.u8(0);
         w.u32(this.#memory.pages);
+      }
+      if (this.#table) {
+        w.name(this.#table.module);
+        w.name(this.#table.name);
+        w.append([1, 0x70, 0]);
+        w.u32(this.#table.size);
       }
     });
     section(3, this.#functions.length, (w) => {
