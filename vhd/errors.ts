@@ -43,6 +43,14 @@ export const DiskErrorCode = {
   Exists: 'disk-exists',
   /** The size asked for is not possible. */
   BadSize: 'disk-bad-size',
+  /** The disk belongs to a machine in saved state, which the operation would make useless. */
+  SavedState: 'disk-saved-state',
+  /** A merge into this disk was interrupted; until it is repeated the disk is neither its old nor its new self. */
+  MergePending: 'disk-merge-pending',
+  /** The damage cannot be repaired, or not without giving up data. */
+  NotRepairable: 'disk-not-repairable',
+  /** The operation was cancelled. */
+  Cancelled: 'disk-cancelled',
   /** The host's disk is full. */
   HostFull: 'disk-host-full',
   /** Any other failure of the host. */

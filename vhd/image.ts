@@ -4,6 +4,16 @@ import { SECTOR_SIZE, type DiskGeometry } from './geometry.ts';
 /** Formats of hard disk images. */
 export type ImageFormat = 'raw' | 'fixed' | 'dynamic' | 'differencing';
 
+/** A run of sectors that are all in one place, or all not in this image. */
+export interface DiskExtent {
+  /** `data`: this image itself holds them. `zero`: it does not; they come from its parent or, without one, read as zeros. */
+  readonly kind: 'data' | 'zero';
+  /** Sectors. */
+  readonly count: number;
+  /** Byte offset in the file, where there is one. */
+  readonly offset?: number | undefined;
+}
+
 /**
  * A disk as a machine sees it: sectors of 512 bytes. Also what a differencing disk needs of its parent.
  */
@@ -34,6 +44,15 @@ export interface DiskImage {
    * @throws DiskError `disk-out-of-range`, `disk-read-only`, `disk-host-full`, `disk-io`.
    */
   write(lba: number, from: Uint8Array): void;
+  /**
+   * The content of these sectors is not needed any more. Each reads afterwards as zeros or as before, the same at every reading: as zeros
+   * on a dynamic disk, which gives whole blocks back; on a differencing disk sectors that it does not hold stay. Images without it keep
+   * everything. Durable after the next `flush`.
+   * @throws DiskError as `write`.
+   */
+  trim?(lba: number, count: number): void;
+  /** The place of the sectors from `lba` on as far as it is the same, at most `limit` of them; the parents are not asked. */
+  extentAt?(lba: number, limit: number): DiskExtent;
   /** Returns when every sector written before survives a crash of the host. */
   flush(): void;
   /** Flushes and closes the image and its parents. A second call does nothing. */

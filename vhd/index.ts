@@ -1,4 +1,10 @@
-/** Disk images: fixed, dynamic and differencing VHDs and raw images over any random-access file. */
+/**
+ * Disk images: fixed, dynamic and differencing VHDs and raw images over any random-access file, on Node and in pages.
+ *
+ * `openVhd` opens an image, `createFixed`, `createDynamic` and `createDifferencing` fill an empty file. Operations on whole disks are
+ * tasks (`DiskTask`): nothing happens until `run()`, `runSync()` or `step()`; `progress` says how far they are and `cancel()`, or an
+ * `AbortSignal` given to `run`, stops them. Those that make or replace files work on a `DiskStore`.
+ */
 export { formatUuid, unixTime, vhdTime } from './bytes.ts';
 export {
   createDifferencing,
@@ -11,6 +17,24 @@ export {
   type CreateSizedOptions,
 } from './create.ts';
 export type { DynamicHeader, NewLocator, ParentLocator } from './dynamic-header.ts';
+export { checkDisk, type CheckOptions, type CheckReport, type Finding, type FindingKind } from './check.ts';
+export { compactDisk, type CompactOptions, type CompactReport } from './compact.ts';
+export {
+  convertDisk,
+  convertInto,
+  mergeToNew,
+  type ConvertOptions,
+  type ConvertReport,
+  type MergeToNewOptions,
+} from './convert.ts';
+export { diffDisks, type DiffOptions, type DiffRange, type DiffReport } from './diff.ts';
+export { extentAt, mapDisk, type MapExtent } from './map.ts';
+export { mergeIntoParent, type MergeIntoParentOptions, type MergeReport } from './merge-into-parent.ts';
+export { repairDisk, type RepairOptions, type RepairReport } from './repair.ts';
+export { reparentDisk, type ReparentOptions, type ReparentReport } from './reparent.ts';
+export { resizeDisk, type ResizeOptions, type ResizeReport } from './resize.ts';
+export type { DiskStore } from './store.ts';
+export { DiskTask, type RunOptions, type TaskProgress, type TaskState } from './task.ts';
 export { DiskError, DiskErrorCode, type DiskErrorDetail } from './errors.ts';
 export { RawImage } from './flat-image.ts';
 export { locateFooter, looksLikeVhd, MAXIMUM_DISK_BYTES, OWN_CREATOR, VhdType, type VhdFooter } from './footer.ts';
@@ -21,7 +45,7 @@ export {
   sizeWithExactGeometry,
   type DiskGeometry,
 } from './geometry.ts';
-export type { DiskImage, ImageFormat } from './image.ts';
+export type { DiskExtent, DiskImage, ImageFormat } from './image.ts';
 export { MemoryFile } from './memory-file.ts';
 export { mergeInto } from './merge.ts';
 export { openVhd, type OpenVhdOptions } from './open.ts';
