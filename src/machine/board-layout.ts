@@ -8,7 +8,7 @@ export const SMBUS_BASE = 0x440;
 export const SCI_IRQ = 9;
 
 /** PCI device numbers. */
-export const Slot = { HostBridge: 0, SouthBridge: 7, Video: 8, FirstFree: 9, Last: 15 } as const;
+export const Slot = { HostBridge: 0, SouthBridge: 7, Video: 8, FirstFree: 9, Network: 10, Last: 15 } as const;
 
 /** Function numbers in the south bridge's slot. Function 2 (USB) is absent. */
 export const SouthBridgeFunction = { Isa: 0, Ide: 1, PowerManagement: 3 } as const;

@@ -7,6 +7,7 @@
  * 00:07.1 piix4.ide      two channels, bus master              3 COM2          11  PIRQD
  * 00:07.3 piix4.pm       ACPI, SMBus                           4 COM1          12  mouse
  * 00:08.0 vga-pci        S3 Trio64 identity, VGA, DISPI        6 floppy        13  FERR#
+ * 00:0a.n dec21140       up to four network adapters
  *         ISA: i8254 i8259 i8237 mc146818 i8042 ns16550 x 2    7 LPT1          14  IDE primary
  *         parallel-port i82078 system-control fw-cfg                           15  IDE secondary
  * ```
@@ -18,6 +19,7 @@ import type { EdgeLine } from '../../devices/interrupt-line.ts';
 import { LevelLine } from '../../devices/interrupt-line.ts';
 import type { RangeChange } from '../../devices/pci.ts';
 import { DebugExit, debugConsole } from '../../devices/debug-port/debug-port.ts';
+import { Dec21140 } from '../../devices/dec21140/dec21140.ts';
 import { FwCfg } from '../../devices/fw-cfg/index.ts';
 import { I8237Pair } from '../../devices/i8237/i8237.ts';
 import { I8254 } from '../../devices/i8254/i8254.ts';
@@ -33,6 +35,7 @@ import { Piix4PowerManagement } from '../../devices/piix4/power-management.ts';
 import { SystemControl } from '../../devices/system-control/system-control.ts';
 import { PciVga } from '../../devices/vga/pci-vga.ts';
 import { Vga } from '../../devices/vga/vga.ts';
+import { AdapterWire } from './adapter-wire.ts';
 import type { Processor, ProcessorBus, ProcessorOptions } from '../../cpu/processor.ts';
 import { describeToFirmware } from '../firmware/configuration.ts';
 import type { FirmwareImages } from '../firmware/images.ts';
@@ -119,6 +122,8 @@ export class Board {
   readonly drives: Drives;
   readonly inputs: Inputs;
   readonly serial: readonly SerialWire[];
+  /** A cable for each network adapter, unplugged at the far end. */
+  readonly network: readonly AdapterWire[];
   /** Every device, in the order in which they are reset; the PCI bus last. */
   readonly devices: readonly Device[];
   readonly #memoryMap: MemoryMap;
@@ -232,6 +237,8 @@ export class Board {
     });
     const video = new PciVga(this.vga);
     this.#video = video;
+    const adapters = this.#networkAdapters(host, memory, configuration);
+    this.network = adapters.map(({ wire }) => wire);
     const fwCfg = this.#firmwareConfiguration(host, memory, options);
     const debugExit = configuration.debugExit && {
       at: configuration.debugExit.port,
@@ -244,6 +251,7 @@ export class Board {
     this.pci.add(Slot.SouthBridge, SouthBridgeFunction.Ide, ide);
     this.pci.add(Slot.SouthBridge, SouthBridgeFunction.PowerManagement, this.powerManagement);
     this.pci.add(Slot.Video, 0, video);
+    adapters.forEach(({ adapter }, i) => this.pci.add(Slot.Network, i, adapter));
 
     const control = this.#systemControl;
     this.#mapPorts([
@@ -292,6 +300,7 @@ export class Board {
       ...this.drives.devices,
       this.vga,
       video,
+      ...adapters.map(({ adapter }) => adapter),
       this.pci,
     ];
     if (configuration.cmos) this.rtc.preload(FIRST_CMOS_RAM, configuration.cmos.subarray(FIRST_CMOS_RAM));
@@ -350,6 +359,28 @@ export class Board {
     });
     this.ports.map(PARALLEL_PORT.base, port.registers);
     return port;
+  }
+
+  #networkAdapters(
+    host: DeviceHost,
+    memory: DmaMemory,
+    { network, memoryBytes }: ResolvedConfiguration,
+  ): { adapter: Dec21140; wire: AdapterWire }[] {
+    return network.map(({ macAddress }, instance) => {
+      const wire = new AdapterWire(host.clock, `dec21140.${instance}`, macAddress);
+      const adapter = new Dec21140(host, {
+        instance,
+        multifunction: network.length > 1,
+        macAddress,
+        memory,
+        reaches: (address, length) => address + length <= memoryBytes,
+        irq: this.isaBridge.pirq(INTERRUPT_A).source(),
+        onTransmit: (frame) => wire.transmitted(frame),
+        onReceiveReady: () => wire.ready(),
+      });
+      wire.attach(adapter);
+      return { adapter, wire };
+    });
   }
 
   #firmwareConfiguration(host: DeviceHost, memory: DmaMemory, options: BoardOptions): FwCfg {
@@ -419,6 +450,8 @@ export class Board {
   }
 }
 
+/** Every adapter interrupts at pin A. */
+const INTERRUPT_A = 0;
 const FIRST_CMOS_RAM = 0x0e;
 const LOWEST_PRIORITY = -1000;
 

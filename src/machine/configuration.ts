@@ -4,6 +4,7 @@
  */
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
+import { isStationAddress, parseMac } from '../network/mac-address.ts';
 import { createCpuid } from '../../cpu/system/cpuid.ts';
 
 /** The debug-exit port: its first address, and how many ports answer. */
@@ -73,6 +74,12 @@ export type ParallelConfiguration =
   | { readonly kind: 'events' }
   | { readonly kind: 'file'; readonly path: string; readonly append?: boolean };
 
+/** A network adapter of the guest, a DEC 21140A. */
+export interface NetworkAdapterConfiguration {
+  /** `00-03-FF-12-34-56`; default an address made as the original product made them, anew for each machine. */
+  readonly macAddress?: string;
+}
+
 /** Kinds of drives in the boot order. */
 export type BootDevice = 'floppy' | 'disk' | 'cdrom' | 'network';
 
@@ -124,6 +131,8 @@ export interface MachineConfiguration {
   readonly serial?: readonly SerialConfiguration[];
   /** LPT1; default `events`. */
   readonly parallel?: ParallelConfiguration;
+  /** Network adapters, at most four; default none. */
+  readonly network?: readonly NetworkAdapterConfiguration[];
   /** Tried in this order; default floppy, cdrom, disk. */
   readonly boot?: readonly BootDevice[];
   /** Default: a Pentium III with SSE2. */
@@ -150,6 +159,7 @@ export interface MachineConfiguration {
 
 /** Guest RAM in MiB. */
 export const MEMORY_MIB = { minimum: 1, maximum: 3584, default: 128 } as const;
+const MAX_ADAPTERS = 4;
 const VIDEO_MIB = [1, 2, 4, 8, 16];
 
 function fail(key: string, message: string): never {
@@ -159,6 +169,16 @@ function fail(key: string, message: string): never {
 function checkMedia(key: string, media: MediaSource): void {
   if ((media.path === undefined) === (media.bytes === undefined)) fail(key, 'needs either a path or bytes');
   if (media.path === '') fail(key, 'the path is empty');
+}
+
+function checkNetwork(network: readonly NetworkAdapterConfiguration[]): void {
+  if (network.length > MAX_ADAPTERS) fail('network', `at most ${MAX_ADAPTERS} adapters`);
+  network.forEach(({ macAddress }, i) => {
+    if (macAddress === undefined) return;
+    const address = parseMac(macAddress);
+    if (!address || !isStationAddress(address))
+      fail(`network[${i}].macAddress`, `'${macAddress}' is not the address of a station, such as 00-03-FF-12-34-56`);
+  });
 }
 
 /**
@@ -189,6 +209,7 @@ export function checkConfiguration(configuration: MachineConfiguration): void {
   if (floppies.length > 2) fail('floppies', 'at most two drives');
   floppies.forEach((drive, i) => drive.media && checkMedia(`floppies[${i}].media`, drive.media));
   if (serial.length > 2) fail('serial', 'at most two ports');
+  checkNetwork(configuration.network ?? []);
   for (const device of configuration.boot ?? [])
     if (!['floppy', 'disk', 'cdrom', 'network'].includes(device)) fail('boot', `unknown device '${String(device)}'`);
   const rate =

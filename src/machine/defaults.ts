@@ -8,8 +8,14 @@ import type {
 } from './configuration.ts';
 import type { IdeDriveConfiguration, MachineConfiguration, ParallelConfiguration } from './configuration.ts';
 import type { SerialConfiguration, SmbiosConfiguration, TripleFaultPolicy } from './configuration.ts';
+import { dynamicMac, parseMac } from '../network/mac-address.ts';
 import { MEMORY_MIB, checkConfiguration } from './configuration.ts';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
+
+export interface ResolvedAdapter {
+  /** Six bytes. */
+  readonly macAddress: Uint8Array;
+}
 
 export interface ResolvedConfiguration {
   readonly name: string;
@@ -19,6 +25,7 @@ export interface ResolvedConfiguration {
   readonly floppies: readonly FloppyDriveConfiguration[];
   readonly serial: readonly [SerialConfiguration, SerialConfiguration];
   readonly parallel: ParallelConfiguration;
+  readonly network: readonly ResolvedAdapter[];
   readonly boot: readonly BootDevice[];
   readonly cpuid: CpuidConfiguration;
   readonly tripleFault: TripleFaultPolicy;
@@ -47,6 +54,9 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     floppies: given.floppies ?? [{}],
     serial: [com1, com2],
     parallel: given.parallel ?? { kind: 'events' },
+    network: (given.network ?? []).map(({ macAddress }) => ({
+      macAddress: macAddress === undefined ? randomMac() : parseMac(macAddress)!,
+    })),
     boot: given.boot ?? ['floppy', 'cdrom', 'disk'],
     cpuid: given.cpuid ?? {},
     tripleFault: given.tripleFault ?? 'reset',
@@ -59,6 +69,8 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     smbios: given.smbios ?? {},
   };
 }
+
+const randomMac = (): Uint8Array => dynamicMac([], 0, globalThis.crypto.getRandomValues(new Uint8Array(3)));
 
 /** Where QEMU's device of this kind is by custom. */
 const DEBUG_EXIT: DebugExitPort = { port: 0xf4, size: 4 };
