@@ -1,8 +1,9 @@
 /** Describes the host, for the reader of a result. */
 import { cpus, release, totalmem, type } from 'node:os';
+import type { NodeBinary } from './nodes.ts';
 import type { MachineDescription, Peer } from './types.ts';
 
-export function describeMachine(peers: readonly Peer[]): MachineDescription {
+export function describeMachine(peers: readonly Peer[], node: NodeBinary): MachineDescription {
   const processors = cpus();
   return {
     date: new Date().toISOString(),
@@ -10,8 +11,8 @@ export function describeMachine(peers: readonly Peer[]): MachineDescription {
     cores: processors.length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${type()} ${release()} ${process.arch}`,
-    node: process.versions.node,
-    v8: process.versions.v8,
+    node: node.version,
+    v8: node.v8,
     peers: Object.fromEntries(peers.map((peer) => [peer.id, peer.version()])),
   };
 }

@@ -1,7 +1,8 @@
 /** Runs samples one after the other, each in a process of its own, the emulators taking turns. */
 import { fork } from 'node:child_process';
 import { loadavg } from 'node:os';
-import type { Job, Outcome, Peer, Sample, SuiteSettings, Suite } from './types.ts';
+import type { NodeBinary } from './nodes.ts';
+import type { Job, Outcome, Peer, Sample, Suite, SuiteSettings } from './types.ts';
 
 /** A child that does not keep its own time limit gets this much longer, in milliseconds. */
 const GRACE = 15_000;
@@ -13,12 +14,16 @@ export interface Turn<S = string, P = string> {
 }
 
 /**
- * The order of samples: suite by suite, round by round, in each round every emulator once. What changes on the host while
- * a suite runs (other work, heat) then touches all emulators alike.
+ * The order of samples: suite by suite, round by round, in each round every emulator of the suite once. What changes on the
+ * host while a suite runs (other work, heat) then touches all emulators alike.
  */
-export function interleave<S, P>(suites: readonly S[], peers: readonly P[], rounds: number): Turn<S, P>[] {
+export function interleave<S, P>(
+  suites: readonly S[],
+  peers: (suite: S) => readonly P[],
+  rounds: number,
+): Turn<S, P>[] {
   return suites.flatMap((suite) =>
-    Array.from({ length: rounds }, (_, round) => peers.map((peer) => ({ suite, peer, round }))).flat(),
+    Array.from({ length: rounds }, (_, round) => peers(suite).map((peer) => ({ suite, peer, round }))).flat(),
   );
 }
 
@@ -38,12 +43,26 @@ export function firstLine(message: string): string {
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;
 }
 
-/** Runs one sample. Never rejects: what goes wrong is an outcome. */
-export function runSample(script: string, job: Job, limit: number): Promise<Outcome> {
+/**
+ * Runs a script of this folder in a process of its own and gives what it sends. Never rejects: what goes wrong is an answer
+ * with `error`.
+ * @param job given to the child as its only argument
+ * @param limit milliseconds
+ */
+export function runChild<Answer extends object>(
+  script: string,
+  job: object,
+  limit: number,
+  node: NodeBinary,
+): Promise<Answer | { readonly error: string }> {
   return new Promise((resolve) => {
-    const child = fork(script, [JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
+    const child = fork(script, [JSON.stringify(job)], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: true,
+      execPath: node.path,
+    });
     let talk = '';
-    let outcome: Outcome | undefined;
+    let answer: Answer | { readonly error: string } | undefined;
     const listen = (chunk: Buffer): void => {
       talk = (talk + chunk.toString()).slice(-2000);
     };
@@ -54,17 +73,19 @@ export function runSample(script: string, job: Job, limit: number): Promise<Outc
       process.exit(130);
     };
     process.once('SIGINT', interrupted);
+    process.once('SIGTERM', interrupted);
     const timer = setTimeout(() => {
-      outcome ??= { error: `the process did not end within ${(limit + GRACE) / 1000} s` };
+      answer ??= { error: `the process did not end within ${(limit + GRACE) / 1000} s` };
       endGroup(child.pid);
     }, limit + GRACE);
-    child.on('message', (message) => (outcome = message as Outcome));
-    child.on('error', (error) => (outcome ??= { error: error.message }));
+    child.on('message', (message) => (answer = message as Answer));
+    child.on('error', (error) => (answer ??= { error: error.message }));
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       process.off('SIGINT', interrupted);
+      process.off('SIGTERM', interrupted);
       endGroup(child.pid);
-      resolve(outcome ?? { error: `the process ended with ${signal ?? `code ${code}`}: ${talk.trim()}` });
+      resolve(answer ?? { error: `the process ended with ${signal ?? `code ${code}`}: ${talk.trim()}` });
     });
   });
 }
@@ -74,17 +95,20 @@ export async function runAll(
   turns: readonly Turn<Suite, Peer>[],
   settings: SuiteSettings,
   script: string,
-  progress: (sample: Sample, done: number, details: string) => void,
+  node: NodeBinary,
+  progress: (sample: Sample, done: number, details: string, seconds: number) => void,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (const { suite, peer, round } of turns) {
     const load = loadavg()[0] ?? 0;
-    const found = await runSample(script, { suite: suite.id, peer: peer.id, settings }, suite.timeout);
+    const from = performance.now();
+    const job: Job = { suite: suite.id, peer: peer.id, settings };
+    const found = await runChild<Outcome>(script, job, suite.timeout, node);
     const failed = 'error' in found;
     const outcome = failed ? { error: firstLine(found.error) } : found;
     const sample: Sample = { suite: suite.id, peer: peer.id, round, load, outcome };
     samples.push(sample);
-    progress(sample, samples.length, failed ? found.error : '');
+    progress(sample, samples.length, failed ? found.error : '', (performance.now() - from) / 1000);
   }
   return samples;
 }

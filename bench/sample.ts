@@ -2,8 +2,9 @@
  * Entry point of a child process: runs one suite in one emulator, sends the outcome to the parent, ends. A process per
  * sample, so that no sample finds the code caches, the heap or the compiled modules of another.
  */
-import { SUITES } from './guests/index.ts';
+import { suitesOf } from './guests/index.ts';
 import { PEERS } from './peers/index.ts';
+import { ownProcessorTime } from './processor-time.ts';
 import type { Job, Measurement, Outcome, RunningGuest, SerialReader } from './types.ts';
 
 function find<T extends { readonly id: string }>(list: readonly T[], id: string): T {
@@ -12,17 +13,15 @@ function find<T extends { readonly id: string }>(list: readonly T[], id: string)
   return found;
 }
 
-const milliseconds = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
-
 async function run({ suite: suiteId, peer: peerId, settings }: Job): Promise<Outcome> {
-  const suite = find(SUITES, suiteId);
+  const suite = find(suitesOf(settings), suiteId);
   const peer = find(PEERS, peerId);
   const guest = suite.guest(settings);
   if ('missing' in guest) return { error: guest.missing };
-  const reader: SerialReader = suite.reader();
+  const reader: SerialReader = suite.reader(settings, peer.clock ?? 'host');
   let running: RunningGuest | undefined;
   let used: number | undefined;
-  const before = process.cpuUsage();
+  const before = ownProcessorTime();
   let timer: NodeJS.Timeout | undefined;
   const problem = await new Promise<string | undefined>((resolve, reject) => {
     const powerOn = performance.now();
@@ -31,7 +30,7 @@ async function run({ suite: suiteId, peer: peerId, settings }: Job): Promise<Out
       if (reader.complete) return;
       reader.byte(byte, performance.now() - powerOn);
       if (!reader.complete) return;
-      used = running?.processorTime ? running.processorTime() : milliseconds(process.cpuUsage(before));
+      used = running?.processorTime ? running.processorTime() : ownProcessorTime() - before;
       resolve(undefined);
     };
     peer.start(guest, received, resolve).then((started) => (running = started), reject);

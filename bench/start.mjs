@@ -1,33 +1,43 @@
-// Bundles the benchmarks with the present sources into build/bench and runs them: `npm run bench -- --help`.
+// Bundles the benchmarks with the present sources and runs them: `npm run bench -- --help`. Each run has a bundle of its own
+// under build/bench, so that another run, or a change of the sources, does not touch samples that are still to come.
 import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-await build({
-  absWorkingDir: root,
-  entryPoints: {
-    main: 'bench/main.ts',
-    sample: 'bench/sample.ts',
-    // The machine's thread is looked for beside the bundle.
-    'machine-worker': 'src/machine/node-worker.ts',
-  },
-  outdir: 'build/bench',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  packages: 'external',
-  sourcemap: true,
-  sourcesContent: false,
-  chunkNames: 'chunk-[hash]',
-  logLevel: 'warning',
-});
-const { status, signal } = spawnSync(
-  process.execPath,
-  ['--enable-source-maps', join(root, 'build', 'bench', 'main.js'), ...process.argv.slice(2)],
-  { cwd: root, stdio: 'inherit' },
-);
-process.exitCode = signal ? 130 : (status ?? 1);
+const bundle = join(root, 'build', 'bench', `code-${process.pid}`);
+// The signal reaches the benchmarks too; this process stays to clear up after them.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+try {
+  await build({
+    absWorkingDir: root,
+    entryPoints: {
+      main: 'bench/main.ts',
+      sample: 'bench/sample.ts',
+      watch: 'bench/watch.ts',
+      // The machine's thread is looked for beside the bundle.
+      'machine-worker': 'src/machine/node-worker.ts',
+    },
+    outdir: bundle,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: true,
+    sourcesContent: false,
+    chunkNames: 'chunk-[hash]',
+    logLevel: 'warning',
+  });
+  const { status, signal } = spawnSync(
+    process.execPath,
+    ['--enable-source-maps', join(bundle, 'main.js'), ...process.argv.slice(2)],
+    { cwd: root, stdio: 'inherit' },
+  );
+  process.exitCode = signal ? 130 : (status ?? 1);
+} finally {
+  rmSync(bundle, { recursive: true, force: true });
+}

@@ -77,20 +77,41 @@ function summariseItem(item: string, peers: Rounds, base: string): ItemSummary {
 function disagreement(peers: Rounds): string | undefined {
   const byChecksum = new Map<string, Set<string>>();
   for (const [peer, rounds] of peers)
-    for (const { checksum, unstable } of rounds.values()) {
+    for (const { checksum, unstable, wrong } of rounds.values()) {
       if (unstable === true) return `${peer} gives different checksums for the same work`;
+      if (wrong === true) return `${peer} computes ${checksum}, which a real processor does not`;
       if (checksum !== undefined) byChecksum.set(checksum, (byChecksum.get(checksum) ?? new Set()).add(peer));
     }
   if (byChecksum.size <= 1) return undefined;
   return [...byChecksum].map(([checksum, names]) => `${checksum}: ${[...names].join(', ')}`).join('; ');
 }
 
-/** Geometric means of an emulator's ratios, by group; groups without a ratio are left out. */
+/** Stages of a boot follow each other, so that a mean over them says nothing. */
+export const STAGES = 'boot';
+
+const ratiosOf = (items: readonly ItemSummary[], peer: string): number[] =>
+  items.flatMap(({ figures }) => figures.get(peer)?.ratio ?? []);
+
+/** Geometric means of an emulator's ratios, by group; groups without a ratio, and stages of a boot, are left out. */
 export function groupMeans(items: readonly ItemSummary[], peer: string): Map<string, number> {
-  const groups = new Map<string, number[]>();
-  for (const { group, figures } of items) {
-    const ratio = figures.get(peer)?.ratio;
-    if (ratio !== undefined) groups.set(group, [...(groups.get(group) ?? []), ratio]);
-  }
-  return new Map([...groups].map(([group, ratios]) => [group, geometricMean(ratios)]));
+  const groups = [...new Set(items.map(({ group }) => group))].filter((group) => group !== STAGES);
+  return new Map(
+    groups.flatMap((group) => {
+      const mean = meanOver(items, peer, [group]);
+      return mean === undefined ? [] : [[group, mean]];
+    }),
+  );
+}
+
+/** Geometric mean over every item of the groups, or over all items but the stages of a boot; undefined without ratios. */
+export function meanOver(
+  items: readonly ItemSummary[],
+  peer: string,
+  groups: readonly string[] | 'all',
+): number | undefined {
+  const ratios = ratiosOf(
+    items.filter(({ group }) => (groups === 'all' ? group !== STAGES : groups.includes(group))),
+    peer,
+  );
+  return ratios.length === 0 ? undefined : geometricMean(ratios);
 }

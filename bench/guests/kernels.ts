@@ -25,6 +25,6 @@ export const kernels: Suite = {
     'Loops without an operating system: 32-bit protected mode, paging on. Times lie between two bytes on COM1; ' +
     'of six repetitions the first, which pays for decoding and compiling, is left out, and the shortest of the others counts.',
   timeout: 180_000,
-  guest: ({ kernels: folder, scale }) => ({ kind: 'multiboot', path: join(folder, 'kernels.bin'), scale }),
+  guest: ({ kernels: folder, kernelScale: scale }) => ({ kind: 'multiboot', path: join(folder, 'kernels.bin'), scale }),
   reader: () => new KernelReader(KERNELS, KERNEL_REPETITIONS),
 };

@@ -2,10 +2,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MarkerReader } from '../marker-reader.ts';
-import type { Suite } from '../types.ts';
+import type { Suite, SuiteSettings } from '../types.ts';
 
 const IMAGE = 'linux-mini.raw';
-const MEMORY_MIB = 256;
+export const MEMORY_MIB = 256;
+
+export const linuxBootSource = ({ images }: SuiteSettings): string => join(images, IMAGE);
+
+/** Why the guest's disk cannot be used, or undefined. */
+export function linuxBootMissing(settings: SuiteSettings): string | undefined {
+  return existsSync(linuxBootSource(settings))
+    ? undefined
+    : `${IMAGE} is not in the folder of guest images (.ci/guests builds it; --images names another folder)`;
+}
 
 export const linuxBoot: Suite = {
   id: 'boot',
@@ -17,13 +26,11 @@ export const linuxBoot: Suite = {
     'depends less on what else the host does.',
   processorTime: 'processor time',
   timeout: 600_000,
-  guest: ({ images }) => {
-    const path = join(images, IMAGE);
-    return existsSync(path)
-      ? { kind: 'disk', path, memoryMiB: MEMORY_MIB }
-      : {
-          missing: `${IMAGE} is not in the folder of guest images (.ci/guests builds it; --images names another folder)`,
-        };
+  guest: (settings) => {
+    const missing = linuxBootMissing(settings);
+    return missing === undefined
+      ? { kind: 'disk', path: linuxBootSource(settings), memoryMiB: MEMORY_MIB }
+      : { missing };
   },
-  reader: () => new MarkerReader('READY'),
+  reader: () => new MarkerReader({ until: 'READY' }),
 };

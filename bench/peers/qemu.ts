@@ -1,28 +1,14 @@
 /** QEMU's own translator (TCG), one virtual processor, no acceleration by the host. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { processorTimeOf } from '../processor-time.ts';
 import type { Peer } from '../types.ts';
 import { guestImage } from './images.ts';
 
 const PROGRAM = 'qemu-system-i386';
 const BARE_MEMORY_MIB = 64;
-
-/** Clock ticks a second in /proc: a constant of Linux's interface to programs. */
-const TICKS_PER_SECOND = 100;
-
-/** Milliseconds a process has used, all threads, in user and system mode; undefined where there is no /proc. */
-function processorTime(pid: number | undefined): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // proc(5): the second field, in brackets, may hold blanks; utime and stime are fields 14 and 15.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;
-  } catch {
-    return undefined;
-  }
-}
 
 export const qemu: Peer = {
   id: 'qemu',
@@ -38,7 +24,8 @@ export const qemu: Peer = {
     const args = ['-accel', 'tcg,thread=single', '-cpu', 'qemu32,+sse2', '-display', 'none', '-no-reboot'];
     args.push('-serial', 'stdio', '-nic', 'none', '-parallel', 'null');
     if (guest.kind === 'disk') {
-      args.push('-M', 'pc,hpet=off', '-m', String(guest.memoryMiB), '-vga', 'std', '-snapshot');
+      args.push('-M', 'pc,hpet=off', '-m', String(guest.memoryMiB), '-vga', 'std');
+      if (guest.direct !== true) args.push('-snapshot');
       args.push('-drive', `file=${guest.path.replaceAll(',', ',,')},format=raw,if=ide,index=0`);
     } else {
       let kernel = guest.path;
@@ -66,7 +53,7 @@ export const qemu: Peer = {
       });
     });
     return {
-      processorTime: () => processorTime(child.pid),
+      processorTime: () => processorTimeOf(child.pid),
       stop: () => {
         stopped = true;
         child.kill();

@@ -1,118 +1,57 @@
-/**
- * This project. Disks boot the whole machine in its worker, as for a user. Bare images run on the processor alone, so that
- * times are taken at the port write itself; the processor first runs the image for WARM_UP_MS, unheard, and is reset with
- * empty memory. Other emulators have run their firmware before they load such an image, so that the host has compiled them
- * well by then; what they know of the image's code, nothing, is what ours knows after the reset.
- */
+/** This project. Disks boot the whole machine in its worker, as for a user; bare images run on the processor alone. */
 import { readFileSync } from 'node:fs';
-import { createProcessor, StopReason } from '../../cpu/index.ts';
+import type { ProcessorOptions } from '../../cpu/index.ts';
 import { createMachine } from '../../src/index.ts';
-import { LOADER_MAGIC, readMultiboot } from '../multiboot.ts';
-import type { Guest, Peer, RunningGuest } from '../types.ts';
-import { guestImage } from './images.ts';
+import type { MachineOptions } from '../../src/index.ts';
+import type { DiskGuest, Peer, RunningGuest } from '../types.ts';
+import { runBareProcessor } from './bare-processor.ts';
 
-const COM1 = 0x3f8;
-const PAGE = 4096;
-const RAM_BYTES = 64 << 20;
-/** Instructions between two turns of the event loop: some milliseconds. */
-const SLICE = 1_000_000;
-/** About what v86 takes from its creation to the end of its firmware on the same host. */
-const WARM_UP_MS = 1000;
-/** Multiboot Specification 0.6.96, section 3.2: flat segments, protected mode, paging off, interrupts off. */
-const CR0_PE_ET = 0x11;
+/** What is different from the defaults, for a machine and for a processor alone. */
+interface Configuration {
+  readonly machine: Partial<MachineOptions>;
+  readonly processor: Partial<ProcessorOptions>;
+}
 
-export const virtualserver: Peer = {
-  id: 'virtualserver',
-  title: 'virtualserver',
-  version: () => {
-    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-    return `virtualserver ${version}`;
-  },
-  unavailable: () => undefined,
-  start: (guest, received, ended) =>
-    guest.kind === 'multiboot' ? runProcessor(guest, received, ended) : bootMachine(guest, received, ended),
-};
+const DEFAULTS: Configuration = { machine: {}, processor: {} };
+/** Without compiled code; undefined as long as the processor has nothing but its interpreter. */
+const INTERPRETER: Configuration | undefined = undefined;
 
-const flat = (selector: number, access: number) => ({
-  selector,
-  base: 0,
-  limit: 0xffffffff,
-  attributes: 0xc000 | access,
-});
-const data = flat(16, 0x93);
-
-async function runProcessor(
-  guest: Guest & { kind: 'multiboot' },
-  received: (byte: number) => void,
-  ended: (reason: string) => void,
-): Promise<RunningGuest> {
-  const image = readMultiboot(guestImage(guest));
-  let running = true;
-  let warm = false;
-  const processor = createProcessor(
-    { ramBytes: RAM_BYTES, videoBytes: PAGE, romBytes: PAGE },
-    {
-      readPort: (_port, size) => 2 ** (8 * size) - 1,
-      writePort: (port, _size, value) => {
-        if (warm && port === COM1) received(value & 0xff);
-      },
-      readMemory: (_address, size) => 2 ** (8 * size) - 1,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => 0,
-      timeStamp: () => Math.floor(performance.now() * 1e6),
-      log: () => {},
-      setFerr: () => {},
-    },
-  );
-  const { byteOffset } = processor.ram;
-  processor.mapPages(0, RAM_BYTES / PAGE, { read: byteOffset, write: byteOffset });
-  const load = (): void => {
-    processor.reset();
-    processor.writePhysical(0, new Uint8Array(RAM_BYTES));
-    processor.writePhysical(image.address, image.bytes);
-    processor.setRegisters({
-      cr0: CR0_PE_ET,
-      eip: image.entry,
-      eax: LOADER_MAGIC,
-      eflags: 2,
-      cs: flat(8, 0x9b),
-      ds: data,
-      es: data,
-      fs: data,
-      gs: data,
-      ss: data,
-    });
-  };
-  load();
-  const warmUpEnd = performance.now() + WARM_UP_MS;
-  const turn = (): void => {
-    if (!running) return;
-    const reason = processor.run(SLICE);
-    if (!warm && (reason !== StopReason.Budget || performance.now() > warmUpEnd)) {
-      warm = true;
-      load();
-      setImmediate(turn);
-    } else if (reason === StopReason.Budget) setImmediate(turn);
-    else if (reason === StopReason.Shutdown) ended(`triple fault: ${JSON.stringify(processor.tripleFault?.chain)}`);
-    else ended('the guest halted');
-  };
-  setImmediate(turn);
+function peer(id: string, title: string, configuration: Configuration | undefined): Peer {
+  const { machine, processor } = configuration ?? DEFAULTS;
   return {
-    stop: () => {
-      running = false;
+    id,
+    title,
+    version: () => {
+      const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+      return `${title} ${version}`;
     },
+    unavailable: () =>
+      configuration === undefined ? 'the processor has no other tier than its interpreter' : undefined,
+    start: (guest, received, ended) =>
+      guest.kind === 'multiboot'
+        ? runBareProcessor(guest, received, ended, processor)
+        : bootMachine(guest, received, ended, machine),
   };
 }
 
+export const virtualserver: Peer = peer('virtualserver', 'virtualserver', DEFAULTS);
+export const virtualserverInterpreter: Peer = peer(
+  'virtualserver-interpreter',
+  'virtualserver, interpreter',
+  INTERPRETER,
+);
+
 async function bootMachine(
-  guest: Guest & { kind: 'disk' },
+  guest: DiskGuest,
   received: (byte: number) => void,
   ended: (reason: string) => void,
+  options: Partial<MachineOptions>,
 ): Promise<RunningGuest> {
   const machine = createMachine({
     memoryMiB: guest.memoryMiB,
-    hda: { path: guest.path, mode: 'memory' },
+    hda: { path: guest.path, mode: guest.direct === true ? 'direct' : 'memory' },
     boot: ['disk'],
+    ...options,
   });
   machine.serial[0]!.onData((bytes) => bytes.forEach(received));
   await machine.start();

@@ -3,19 +3,23 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { footprint, FOOTPRINT_ITEMS } from '../../bench/guests/footprint.ts';
-import { SUITES } from '../../bench/guests/index.ts';
 import { KERNEL_REPETITIONS, KERNELS, kernels } from '../../bench/guests/kernels.ts';
 import { assemble, IMAGE_NAMES, nasmPresent } from '../../bench/kernels/assemble.ts';
 import { FOOTPRINT_PASSES, footprintSource, randomBelow } from '../../bench/kernels/footprint.ts';
 import { LOADER_MAGIC, readMultiboot } from '../../bench/multiboot.ts';
-import { PEERS } from '../../bench/peers/index.ts';
 import { virtualserver } from '../../bench/peers/virtualserver.ts';
-import { readThresholds } from '../../bench/thresholds.ts';
-import type { Suite } from '../../bench/types.ts';
+import type { Suite, SuiteSettings } from '../../bench/types.ts';
 
 const BENCH = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bench');
 const FOLDER = join(BENCH, 'kernels');
-const settings = { kernels: FOLDER, images: join(BENCH, 'none'), scale: 1 };
+const settings: SuiteSettings = {
+  kernels: FOLDER,
+  images: join(BENCH, 'none'),
+  work: join(BENCH, 'none'),
+  kernelScale: 1,
+  scales: [1],
+  groups: [],
+};
 
 describe('bare images', () => {
   it.skipIf(!nasmPresent() && !process.env['CI']).each(IMAGE_NAMES)(
@@ -124,7 +128,7 @@ const FOOTPRINT_CHECKSUMS = {
 async function run(suite: Suite): Promise<Map<string, string | undefined>> {
   const guest = suite.guest(settings);
   if ('missing' in guest) throw new Error(guest.missing);
-  const reader = suite.reader();
+  const reader = suite.reader(settings, 'host');
   const problem = await new Promise<string | undefined>((resolve, reject) => {
     const received = (byte: number): void => {
       reader.byte(byte, performance.now());
@@ -145,14 +149,5 @@ describe('the processor runs the bare images', () => {
 
   it('footprint', { timeout: 120_000 }, async () => {
     expect(Object.fromEntries(await run(footprint))).toEqual(FOOTPRINT_CHECKSUMS);
-  });
-});
-
-describe('limits', () => {
-  it('speak of suites, items and emulators that there are', () => {
-    for (const threshold of readThresholds(join(BENCH, 'thresholds.json'))) {
-      expect(SUITES.map(({ id }) => id)).toContain(threshold.suite);
-      if ('against' in threshold) expect(PEERS.map(({ id }) => id)).toContain(threshold.against);
-    }
   });
 });
