@@ -93,15 +93,15 @@ const transfers = [
   line('dd /1', 'fisttp', 'M8', x87.store('qword', true, true), { ...written, feature: 'sse3' }),
   line('df /4', 'fbld', 'M10', 'x87_fbld'),
   line('df /6', 'fbstp', 'M10', 'x87_fbstp', written),
-  line('d9 c0+i', 'fld', 'STi', x87.withIndex('LoadRegister')),
-  line('d9 c8+i', 'fxch', 'STi', x87.withIndex('Exchange')),
-  line('dd c8+i', 'fxch', 'STi', x87.withIndex('Exchange')),
-  line('df c8+i', 'fxch', 'STi', x87.withIndex('Exchange')),
-  line('dd d0+i', 'fst', 'STi', x87.withIndex('StoreRegister')),
-  line('dd d8+i', 'fstp', 'STi', x87.withIndex('StoreRegister', true)),
+  line('d9 c0+i', 'fld', 'STi', x87.loadRegister),
+  line('d9 c8+i', 'fxch', 'STi', x87.exchange),
+  line('dd c8+i', 'fxch', 'STi', x87.exchange),
+  line('df c8+i', 'fxch', 'STi', x87.exchange),
+  line('dd d0+i', 'fst', 'STi', x87.storeRegister(false)),
+  line('dd d8+i', 'fstp', 'STi', x87.storeRegister(true)),
   line('d9 d8+i', 'fstp', 'STi', x87.withIndex('StoreRegisterIfFull', true)),
-  line('df d0+i', 'fstp', 'STi', x87.withIndex('StoreRegister', true)),
-  line('df d8+i', 'fstp', 'STi', x87.withIndex('StoreRegister', true)),
+  line('df d0+i', 'fstp', 'STi', x87.storeRegister(true)),
+  line('df d8+i', 'fstp', 'STi', x87.storeRegister(true)),
   line('dd c0+i', 'ffree', 'STi', x87.withIndex('Free')),
   line('df c0+i', 'ffreep', 'STi', x87.freePop),
   ...[2, 4, 6, 10].flatMap((condition, n) => [
@@ -123,12 +123,17 @@ const transfers = [
 ];
 
 const constants = ['fld1', 'fldl2t', 'fldl2e', 'fldpi', 'fldlg2', 'fldln2', 'fldz'].map((name, n) =>
-  line(`d9 ${hex(0xe8 + n)}`, name, '', x87.withConstant('LoadConstant', n)),
+  line(
+    `d9 ${hex(0xe8 + n)}`,
+    name,
+    '',
+    n === 0 || n === 6 ? x87.loadExact(n === 0) : x87.withConstant('LoadConstant', n),
+  ),
 );
 
 const unary = [
-  line('d9 e0', 'fchs', '', x87.simple('ChangeSign')),
-  line('d9 e1', 'fabs', '', x87.simple('Absolute')),
+  line('d9 e0', 'fchs', '', x87.changeSign('ChangeSign')),
+  line('d9 e1', 'fabs', '', x87.changeSign('Absolute')),
   line('d9 fa', 'fsqrt', '', x87.simple('SquareRoot')),
   line('d9 fc', 'frndint', '', x87.simple('Round')),
   line('d9 f4', 'fxtract', '', x87.simple('Extract')),

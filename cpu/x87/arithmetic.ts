@@ -13,6 +13,7 @@ import {
   select,
 } from '../emitter/index.ts';
 import {
+  clearC1,
   control,
   EXPONENT_BIAS,
   EXPONENT_MAX,
@@ -27,12 +28,23 @@ import {
 import type { I32Function } from './rounding.ts';
 import { isDenormal, isNormal, normalize, signalDenormal, type Specials } from './specials.ts';
 
-/** (destination, a, b, flags) -> 1 if the result was written, 0 if an unmasked exception kept it back. Addresses of registers. */
+/** An operation on two numbers. */
+export interface BinaryOperation {
+  /** (destination, a, b, flags) -> 1 if the result was written, 0 if an unmasked exception kept it back. Addresses of registers. */
+  complete: I32Function;
+  /**
+   * (destination, exponent and significand of a, of b) -> 1 if zeros and infinities decide the result and it was written without
+   * an exception, else 0.
+   */
+  special: I32Function;
+}
 export interface Arithmetic {
-  add: I32Function;
-  subtract: I32Function;
-  multiply: I32Function;
-  divide: I32Function;
+  add: BinaryOperation;
+  subtract: BinaryOperation;
+  multiply: BinaryOperation;
+  divide: BinaryOperation;
+  /** (destination, sign, exponent, a, b) -> 1: quotient of the significands of normal numbers, rounded; `exponent` if it is below 1. */
+  divideNormal: I32Function;
   /** (destination, a) -> 1 if written. */
   squareRoot: I32Function;
 }
@@ -182,26 +194,39 @@ function divideWide(
   return { quotient: f.let(i64.or(i64.shl(q1, 32n), q0)), remainder };
 }
 
-const divideFinite =
-  (round: I32Function): Finite =>
-  (f, a, b, destination) => {
-    const exponent = f.let(i32.add(i32.sub(a.exponent, b.exponent), EXPONENT_BIAS - 1));
+/** (destination, sign, exponent, a, b): quotient of significands with their top bits set; the exponent is for a quotient below 1. */
+function defineDivideNormal(m: ModuleBuilder, round: I32Function): I32Function {
+  return m.function(['i32', 'i32', 'i32', 'i64', 'i64'], 'i32', (f) => {
+    const [destination, sign, exponent, a, b] = f.params as unknown as [
+      Local<'i32'>,
+      Local<'i32'>,
+      Local<'i32'>,
+      Local<'i64'>,
+      Local<'i64'>,
+    ];
     const low = f.let(i64.const(0n));
-    f.if(i64.ge_u(a.significand, b.significand), () => {
-      f.set(low, i64.shl(a.significand, 63n));
-      f.set(a.significand, i64.shr_u(a.significand, 1n));
+    f.if(i64.ge_u(a, b), () => {
+      f.set(low, i64.shl(a, 63n));
+      f.set(a, i64.shr_u(a, 1n));
       f.set(exponent, i32.add(exponent, 1));
     });
-    const { quotient, remainder } = divideWide(f, a.significand, low, b.significand);
+    const { quotient, remainder } = divideWide(f, a, low, b);
     // The fraction beyond the 64 bits is never exactly one half: only zero, below, above count.
     const extra = f.let(
       select(
         i64.eqz(remainder),
         i64.const(0n),
-        select(i64.gt_u(remainder, i64.sub(b.significand, remainder)), i64.const(3n << 62n), i64.const(1n)),
+        select(i64.gt_u(remainder, i64.sub(b, remainder)), i64.const(3n << 62n), i64.const(1n)),
       ),
     );
-    f.return(f.call(round, destination, i32.xor(a.sign, b.sign), exponent, quotient, extra));
+    f.return(f.call(round, destination, sign, exponent, quotient, extra));
+  });
+}
+const divideFinite =
+  (divideNormal: I32Function): Finite =>
+  (f, a, b, destination) => {
+    const exponent = i32.add(i32.sub(a.exponent, b.exponent), EXPONENT_BIAS - 1);
+    f.return(f.call(divideNormal, destination, i32.xor(a.sign, b.sign), exponent, a.significand, b.significand));
   };
 
 /** Flags argument of the operations: the memory operand was denormal before its conversion. */
@@ -216,50 +241,84 @@ export function defineArithmetic(
   const PARAMETERS = ['i32', 'i32', 'i32', 'i32'] as const;
   type Parameters = [Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>];
 
-  /** An operation on two operands: `finite` for normalised numbers, `rest` for what has zeros and infinities and returns. */
-  const binary = (
-    finite: Finite,
-    rest: (f: FunctionBuilder, a: Unpacked, b: Unpacked, destination: Local<'i32'>, denormal: () => void) => void,
-    negateB = false,
-  ): I32Function => {
-    const unpackB = (f: FunctionBuilder, address: Local<'i32'>): Unpacked => {
-      const b = unpack(f, address);
+  /** What the rules for zeros and infinities do in cases that are exceptions; each leaves the function or goes on. */
+  interface Exceptional {
+    invalid(): void;
+    divisionByZero(sign: Local<'i32'>): void;
+    denormal(): void;
+  }
+  type Rules = (f: FunctionBuilder, a: Unpacked, b: Unpacked, destination: Local<'i32'>, on: Exceptional) => void;
+
+  /** Normal numbers, zeros and infinities, which raise no exception as operands. */
+  const isPlain = ({ exponent, significand }: Unpacked): Expr<'i32'> =>
+    i32.or(
+      isNormal(exponent, significand),
+      i32.or(
+        i64.eqz(i64.or(significand, i64.extend_u(exponent))),
+        i32.and(i32.eq(exponent, EXPONENT_MAX), i64.eq(significand, INTEGER_BIT)),
+      ),
+    );
+
+  /** An operation on two operands: `finite` for normalised numbers, `rules` for what has zeros and infinities and returns. */
+  const binary = (finite: Finite, rules: Rules, negateB = false): BinaryOperation => {
+    const negate = (f: FunctionBuilder, b: Unpacked): Unpacked => {
       if (negateB) f.set(b.sign, i32.xor(b.sign, 0x8000));
       return b;
     };
-    const slow = m.function(PARAMETERS, 'i32', (f) => {
+    const complete = m.function(PARAMETERS, 'i32', (f) => {
       const [destination, a, b, flags] = f.params as unknown as Parameters;
-      const special = f.let(f.call(specials.nan, destination, a, b));
-      f.if(i32.ge_s(special, 0), () => f.return(special));
       const left = unpack(f, a);
-      const right = unpackB(f, b);
-      rest(f, left, right, destination, () =>
-        signalDenormal(
-          f,
-          signal,
-          i32.or(
-            i32.and(flags, OPERAND_DENORMAL),
-            i32.or(isDenormal(left.exponent, left.significand), isDenormal(right.exponent, right.significand)),
+      const right = unpack(f, b);
+      const plain = f.let(i32.and(i32.eqz(flags), i32.and(isPlain(left), isPlain(right))));
+      f.if(i32.eqz(plain), () => {
+        const special = f.let(f.call(specials.nan, destination, a, b));
+        f.if(i32.ge_s(special, 0), () => f.return(special));
+      });
+      negate(f, right);
+      rules(f, left, right, destination, {
+        invalid: () => f.return(f.call(specials.invalid, destination)),
+        divisionByZero: (sign) => {
+          f.if(i32.and(f.call(signal, STATUS.ZE), STATUS.ZE), () => f.return(0));
+          storeRegister(f, destination, i32.or(sign, EXPONENT_MAX), INTEGER_BIT);
+          f.return(1);
+        },
+        denormal: () =>
+          f.if(i32.eqz(plain), () =>
+            signalDenormal(
+              f,
+              signal,
+              i32.or(
+                i32.and(flags, OPERAND_DENORMAL),
+                i32.or(isDenormal(left.exponent, left.significand), isDenormal(right.exponent, right.significand)),
+              ),
+            ),
           ),
-        ),
-      );
+      });
       normalize(f, left);
       normalize(f, right);
       finite(f, left, right, destination);
     });
-    return m.function(PARAMETERS, 'i32', (f) => {
-      const [destination, a, b, flags] = f.params as unknown as Parameters;
-      const left = unpack(f, a);
-      const right = unpackB(f, b);
-      f.if(
-        i32.and(
-          i32.and(isNormal(left.exponent, left.significand), isNormal(right.exponent, right.significand)),
-          i32.eqz(flags),
-        ),
-        () => finite(f, left, right, destination),
-      );
-      f.return(f.call(slow, destination, a, b, flags));
+    const special = m.function(['i32', 'i32', 'i64', 'i32', 'i64'], 'i32', (f) => {
+      const [destination, exponentA, a, exponentB, b] = f.params as unknown as [
+        Local<'i32'>,
+        Local<'i32'>,
+        Local<'i64'>,
+        Local<'i32'>,
+        Local<'i64'>,
+      ];
+      const take = (exponent: Local<'i32'>, significand: Local<'i64'>): Unpacked => {
+        const sign = f.let(i32.and(exponent, 0x8000));
+        f.set(exponent, i32.and(exponent, EXPONENT_MAX));
+        return { sign, exponent, significand };
+      };
+      const left = take(exponentA, a);
+      const right = negate(f, take(exponentB, b));
+      f.if(i32.eqz(i32.and(isPlain(left), isPlain(right))), () => f.return(0));
+      const leave = (): void => f.return(0);
+      rules(f, left, right, destination, { invalid: leave, divisionByZero: leave, denormal: () => {} });
+      f.return(0);
     });
+    return { complete, special };
   };
 
   const isInfinite = (x: Unpacked): Expr<'i32'> => i32.eq(x.exponent, EXPONENT_MAX);
@@ -271,7 +330,7 @@ export function defineArithmetic(
     exponent: Expr<'i32'>,
     significand: Expr<'i64'>,
   ): void => {
-    f.run(signal, 0);
+    clearC1(f);
     storeRegister(f, destination, exponent, significand);
     f.return(1);
   };
@@ -279,12 +338,10 @@ export function defineArithmetic(
     exact(f, destination, i32.or(sign, EXPONENT_MAX), i64.const(INTEGER_BIT));
   const zero = (f: FunctionBuilder, destination: Local<'i32'>, sign: Expr<'i32'>): void =>
     exact(f, destination, sign, i64.const(0n));
-  const invalid = (f: FunctionBuilder, destination: Local<'i32'>): void =>
-    f.return(f.call(specials.invalid, destination));
   /** Sign of an exact zero sum of opposite signs: minus when rounding down. */
   const zeroSign = (): Expr<'i32'> => i32.shl(i32.eq(i32.and(control(), 0xc00), 0x400), 15);
 
-  const sum = (negateB: boolean): I32Function => {
+  const sum = (negateB: boolean): BinaryOperation => {
     const finite = addFinite(round);
     return binary(
       (f, a, b, destination) => {
@@ -297,9 +354,9 @@ export function defineArithmetic(
         );
         finite(f, a, b, destination);
       },
-      (f, a, b, destination, denormal) => {
-        f.if(i32.and(i32.and(isInfinite(a), isInfinite(b)), i32.ne(a.sign, b.sign)), () => invalid(f, destination));
-        denormal();
+      (f, a, b, destination, on) => {
+        f.if(i32.and(i32.and(isInfinite(a), isInfinite(b)), i32.ne(a.sign, b.sign)), on.invalid);
+        on.denormal();
         f.if(isInfinite(a), () => infinity(f, destination, a.sign));
         f.if(isInfinite(b), () => infinity(f, destination, b.sign));
         f.if(isZero(a), () => {
@@ -316,23 +373,20 @@ export function defineArithmetic(
     );
   };
 
-  const multiply = binary(multiplyFinite(round), (f, a, b, destination, denormal) => {
-    f.if(i32.or(i32.and(isInfinite(a), isZero(b)), i32.and(isInfinite(b), isZero(a))), () => invalid(f, destination));
-    denormal();
+  const multiply = binary(multiplyFinite(round), (f, a, b, destination, on) => {
+    f.if(i32.or(i32.and(isInfinite(a), isZero(b)), i32.and(isInfinite(b), isZero(a))), on.invalid);
+    on.denormal();
     const sign = f.let(i32.xor(a.sign, b.sign));
     f.if(i32.or(isInfinite(a), isInfinite(b)), () => infinity(f, destination, sign));
     f.if(i32.or(isZero(a), isZero(b)), () => zero(f, destination, sign));
   });
 
-  const divide = binary(divideFinite(round), (f, a, b, destination, denormal) => {
-    f.if(i32.or(i32.and(isInfinite(a), isInfinite(b)), i32.and(isZero(a), isZero(b))), () => invalid(f, destination));
+  const divideNormal = defineDivideNormal(m, round);
+  const divide = binary(divideFinite(divideNormal), (f, a, b, destination, on) => {
+    f.if(i32.or(i32.and(isInfinite(a), isInfinite(b)), i32.and(isZero(a), isZero(b))), on.invalid);
     const sign = f.let(i32.xor(a.sign, b.sign));
-    f.if(i32.and(isZero(b), i32.eqz(isInfinite(a))), () => {
-      f.if(i32.and(f.call(signal, STATUS.ZE), STATUS.ZE), () => f.return(0));
-      storeRegister(f, destination, i32.or(sign, EXPONENT_MAX), INTEGER_BIT);
-      f.return(1);
-    });
-    denormal();
+    f.if(i32.and(isZero(b), i32.eqz(isInfinite(a))), () => on.divisionByZero(sign));
+    on.denormal();
     f.if(isInfinite(a), () => infinity(f, destination, sign));
     f.if(i32.or(isInfinite(b), isZero(a)), () => zero(f, destination, sign));
   });
@@ -345,7 +399,7 @@ export function defineArithmetic(
     });
     const x = unpack(f, a);
     f.if(isZero(x), () => zero(f, destination, x.sign));
-    f.if(x.sign, () => invalid(f, destination));
+    f.if(x.sign, () => f.return(f.call(specials.invalid, destination)));
     signalDenormal(f, signal, isDenormal(x.exponent, x.significand));
     f.if(isInfinite(x), () => infinity(f, destination, x.sign));
     normalize(f, x);
@@ -358,7 +412,7 @@ export function defineArithmetic(
     f.return(f.call(round, destination, i32.const(0), exponent, root.root, root.extra));
   });
 
-  return { add: sum(false), subtract: sum(true), multiply, divide, squareRoot };
+  return { add: sum(false), subtract: sum(true), multiply, divide, divideNormal, squareRoot };
 }
 
 /**

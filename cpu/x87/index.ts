@@ -21,5 +21,13 @@ export function defineX87(m: ModuleBuilder): Record<string, FunctionRef & { resu
   const compare = defineCompare(m, signal);
   const examine = defineExamine(m);
   const scaling = defineScaling(m, signal, roundFull, conversions.fromInteger, specials);
-  return defineStack(m, { signal, specials, arithmetic, conversions, compare, examine, scaling });
+  return {
+    ...defineStack(m, { signal, specials, arithmetic, conversions, compare, examine, scaling }),
+    x87RoundResult: round,
+    x87DivideNormal: arithmetic.divideNormal,
+    x87AddSpecial: arithmetic.add.special,
+    x87SubtractSpecial: arithmetic.subtract.special,
+    x87MultiplySpecial: arithmetic.multiply.special,
+    x87DivideSpecial: arithmetic.divide.special,
+  };
 }

@@ -2,40 +2,32 @@
  * Meaning of the x87 instructions written against the emitter: memory access, traps and bookkeeping here, everything else in the
  * functions of `defineX87`. Intel SDM volume 1, chapter 8 and volume 2.
  */
-import { type Expr, i32, i64 } from '../emitter/index.ts';
+import { type Expr, type FunctionBuilder, i32, i64, type Label, type Local } from '../emitter/index.ts';
 import { STATE } from '../layout.ts';
 import type { InstructionContext } from '../semantics/context.ts';
 import { CR0, VECTOR } from '../state.ts';
+import { available, type Context, fastOrGeneral, record, type Slot, Stack, type Value, wait } from './access.ts';
 import { QUIET } from './compare.ts';
-import { control, CONVERTED, isErrorPending, status, SUMMARY, top } from './format.ts';
+import * as fast from './fast-arithmetic.ts';
+import * as convert from './fast-conversions.ts';
+import {
+  control,
+  CONTROL_FIXED,
+  CONTROL_WRITABLE,
+  CONVERTED,
+  EXCEPTIONS,
+  EXPONENT_BIAS,
+  INTEGER_BIT,
+  isErrorPending,
+  status,
+  SUMMARY,
+  top,
+} from './format.ts';
 
-type Context = InstructionContext;
 export type Emit = (c: InstructionContext) => void;
 /** Formats of memory operands. */
 export type MemoryFormat = 'single' | 'double' | 'word' | 'dword' | 'qword' | 'extended';
 export type Operation = 'Add' | 'Multiply' | 'Subtract' | 'SubtractReverse' | 'Divide' | 'DivideReverse';
-
-/** #NM when CR0.EM or CR0.TS is set. */
-function available(c: Context): void {
-  c.raiseIf(i32.ne(i32.load(0, STATE.FPU_TRAP), 0), VECTOR.NM);
-}
-/** What every waiting instruction does first: #NM, then the exception an earlier instruction left pending. */
-function wait(c: Context): void {
-  available(c);
-  c.raiseIf(isErrorPending(), VECTOR.MF);
-}
-
-/** Keeps instruction pointer, opcode and data pointer for the environment image. */
-function record(c: Context): void {
-  const { f } = c;
-  f.store(0, c.eip(), STATE.X87_IP);
-  f.store(0, i32.load(0, STATE.SEGMENT_SELECTOR + 4), STATE.X87_CS);
-  f.store(0, c.x87Opcode, STATE.X87_OPCODE);
-  if (!c.isMemory) return;
-  const segment = f.let(i32.shl(c.segmentNumber(), 2));
-  f.store(0, i32.sub(c.address(), i32.load(segment, STATE.SEGMENT_BASE)), STATE.X87_DP);
-  f.store(0, i32.load(segment, STATE.SEGMENT_SELECTOR), STATE.X87_DS);
-}
 
 const run = (c: Context, name: string, ...args: (Expr | number)[]): void => c.f.run(c.fn(`x87${name}`), ...args);
 const call = (c: Context, name: string, ...args: (Expr | number)[]): Expr<'i32'> =>
@@ -44,7 +36,7 @@ const call = (c: Context, name: string, ...args: (Expr | number)[]): Expr<'i32'>
 const popIf = (c: Context, complete: Expr<'i32'>): void => c.f.if(complete, () => run(c, 'Pop'));
 
 /** Reads the memory operand, with all its faults. */
-function readOperand(c: Context, format: MemoryFormat): Expr {
+function readOperand(c: Context, format: MemoryFormat): Local {
   switch (format) {
     case 'single':
       return c.load(4);
@@ -52,130 +44,412 @@ function readOperand(c: Context, format: MemoryFormat): Expr {
     case 'qword':
       return c.loadI64();
     case 'word':
-      return i64.extend_s(i32.extend16_s(c.load(2)));
+      return c.f.let(i64.extend_s(i32.extend16_s(c.load(2))));
     case 'dword':
-      return i64.extend_s(c.load(4));
+      return c.f.let(i64.extend_s(c.load(4)));
     case 'extended':
       throw new Error('extended operands have two parts');
   }
 }
-const kind = (format: MemoryFormat): string =>
+const kind = (format: MemoryFormat): 'Single' | 'Double' | 'Integer' =>
   format === 'single' ? 'Single' : format === 'double' ? 'Double' : 'Integer';
+
+/** The operand as a register holds it; branches to `general` for all but normal numbers and zero. */
+function unpackOperand(f: FunctionBuilder, format: MemoryFormat, value: Local, general: Label): Value {
+  if (format === 'single') return convert.fromSingle(f, value as Local<'i32'>, general);
+  if (format === 'double') return convert.fromDouble(f, value as Local<'i64'>, general);
+  return convert.fromInteger(f, value as Local<'i64'>);
+}
+
+const FAST: Partial<Record<string, fast.FastOperation>> = {
+  Add: fast.add,
+  Subtract: fast.subtract,
+  Multiply: fast.multiply,
+};
+/** `a op b` into a register; branches to `general` for numbers that can raise exceptions as operands. */
+function compute(c: Context, stack: Stack, operation: string, to: Slot, a: Value, b: Value, general: Label): void {
+  const { f } = c;
+  const inPlace = FAST[operation];
+  f.if(
+    fast.bothNormal(a, b),
+    () => {
+      if (inPlace) fast.roundInto(c, stack, to, inPlace(f, a, b, general));
+      else fast.divideInto(c, to, a, b);
+    },
+    () => {
+      const address = i32.add(to.offset, STATE.X87_REGISTERS);
+      const done = call(c, `${operation}Special`, address, a.exponent, a.significand, b.exponent, b.significand);
+      f.brIf(general, i32.eqz(done));
+    },
+  );
+}
+const baseOf = (operation: Operation): string => operation.replace('Reverse', '');
 
 /** FADD … FDIVR, FIADD … FIDIVR with memory. */
 export const arithmeticMemory =
   (operation: Operation, format: MemoryFormat): Emit =>
   (c) => {
-    wait(c);
+    const { f } = c;
+    const word = wait(c);
     const value = readOperand(c, format);
     record(c);
-    run(c, `${operation}Memory`, call(c, `Operand${kind(format)}`, value));
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        f.brIf(general, i32.eqz(stack.holds(stack.top)));
+        const a = stack.read(stack.top);
+        const b = unpackOperand(f, format, value, general);
+        const [left, right] = operation.endsWith('Reverse') ? [b, a] : [a, b];
+        compute(c, stack, baseOf(operation), stack.top, left, right, general);
+      },
+      () => run(c, `${operation}Memory`, call(c, `Operand${kind(format)}`, value)),
+    );
   };
 
 /** Register forms. `toTop`: ST(0) = ST(0) op ST(i), else ST(i) = ST(i) op ST(0); Reverse exchanges the operands. */
 export const arithmeticRegister =
   (operation: Operation, toTop: boolean, pop = false): Emit =>
   (c) => {
-    wait(c);
+    const { f } = c;
+    const word = wait(c);
     record(c);
     const reverse = operation.endsWith('Reverse');
-    const i = c.f.let(c.rmNumber());
-    const destination = toTop ? i32.const(0) : i;
-    const source = toTop ? i : i32.const(0);
-    const complete = call(
+    const i = f.let(c.rmNumber());
+    fastOrGeneral(
       c,
-      reverse ? operation.slice(0, -'Reverse'.length) : operation,
-      destination,
-      reverse ? source : destination,
-      reverse ? destination : source,
+      (general) => {
+        const stack = new Stack(c, word);
+        const other = stack.slot(i);
+        const a = stack.read(stack.top);
+        const b = stack.read(other);
+        f.brIf(general, i32.eqz(stack.bothHold(stack.top, other)));
+        const [left, right] = toTop !== reverse ? [a, b] : [b, a];
+        compute(c, stack, baseOf(operation), toTop ? stack.top : other, left, right, general);
+        if (pop) stack.pop();
+      },
+      () => {
+        const destination = toTop ? i32.const(0) : i;
+        const source = toTop ? i : i32.const(0);
+        const complete = call(
+          c,
+          baseOf(operation),
+          destination,
+          reverse ? source : destination,
+          reverse ? destination : source,
+        );
+        if (pop) popIf(c, complete);
+        else f.drop(complete);
+      },
     );
-    if (pop) popIf(c, complete);
-    else c.f.drop(complete);
   };
 
 /** FCOM, FCOMP, FICOM, FICOMP with memory. */
 export const compareMemory =
   (format: MemoryFormat, pop: boolean): Emit =>
   (c) => {
-    wait(c);
+    const { f } = c;
+    const word = wait(c);
     const value = readOperand(c, format);
     record(c);
-    const complete = call(c, 'CompareMemory', call(c, `Operand${kind(format)}`, value));
-    if (pop) popIf(c, complete);
-    else c.f.drop(complete);
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        const b = unpackOperand(f, format, value, general);
+        f.brIf(general, i32.eqz(stack.holds(stack.top)));
+        stack.reportConditions(fast.compareNumbers(f, stack.read(stack.top), b, general));
+        if (pop) stack.pop();
+      },
+      () => {
+        const complete = call(c, 'CompareMemory', call(c, `Operand${kind(format)}`, value));
+        if (pop) popIf(c, complete);
+        else f.drop(complete);
+      },
+    );
   };
+/** Condition codes of ST(0) compared with ST(i); branches to `general` unless both are in use and normal numbers or zeros. */
+function compareWith(c: Context, stack: Stack, i: Expr<'i32'>, general: Label): Local<'i32'> {
+  const other = stack.slot(i);
+  c.f.brIf(general, i32.eqz(stack.bothHold(stack.top, other)));
+  return fast.compareNumbers(c.f, stack.read(stack.top), stack.read(other), general);
+}
 /** FCOM, FUCOM and their popping forms. */
 export const compareRegister =
   (quiet: boolean, pops: 0 | 1 | 2): Emit =>
   (c) => {
-    wait(c);
+    const word = wait(c);
     record(c);
-    const complete = call(c, 'Compare', pops === 2 ? 1 : c.rmNumber(), quiet ? QUIET : 0);
-    if (pops === 0) c.f.drop(complete);
-    else
-      c.f.if(complete, () => {
-        for (let i = 0; i < pops; i++) run(c, 'Pop');
-      });
+    const i = c.f.let(pops === 2 ? i32.const(1) : c.rmNumber());
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        stack.reportConditions(compareWith(c, stack, i, general));
+        if (pops) stack.pop(pops);
+      },
+      () => {
+        const complete = call(c, 'Compare', i, quiet ? QUIET : 0);
+        if (pops === 0) c.f.drop(complete);
+        else
+          c.f.if(complete, () => {
+            for (let n = 0; n < pops; n++) run(c, 'Pop');
+          });
+      },
+    );
   };
 /** FCOMI, FUCOMI and their popping forms. OF, SF and AF become 0. */
 export const compareFlags =
   (quiet: boolean, pop: boolean): Emit =>
   (c) => {
-    wait(c);
+    const word = wait(c);
     record(c);
-    const image = c.f.let(call(c, 'CompareFlags', c.rmNumber(), quiet ? QUIET : 0));
+    const i = c.f.let(c.rmNumber());
+    const image = c.f.local('i32');
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        c.f.set(image, i32.shr_u(compareWith(c, stack, i, general), 8));
+        if (pop) stack.pop();
+      },
+      () => {
+        c.f.set(image, call(c, 'CompareFlags', i, quiet ? QUIET : 0));
+        if (pop) popIf(c, i32.eqz(i32.and(image, 2)));
+      },
+    );
     c.setStatusFlags(i32.and(image, 0x45));
-    if (pop) popIf(c, i32.eqz(i32.and(image, 2)));
   };
 
+/** The register a push goes to; branches to `general` if it is in use. */
+function free(c: Context, stack: Stack, general: Label): Slot {
+  const slot = stack.slot(7);
+  c.f.brIf(general, stack.holds(slot));
+  return slot;
+}
 /** FLD and FILD. */
 export const load =
   (format: MemoryFormat): Emit =>
   (c) => {
-    wait(c);
+    const { f } = c;
+    const word = wait(c);
     if (format === 'extended') {
       const significand = c.loadI64();
       const exponent = c.load(2, 8);
       record(c);
-      run(c, 'LoadExtended', significand, exponent);
+      fastOrGeneral(
+        c,
+        (general) => {
+          const stack = new Stack(c, word);
+          const to = free(c, stack, general);
+          stack.write(to, exponent, significand);
+          stack.push(to);
+          stack.report();
+        },
+        () => run(c, 'LoadExtended', significand, exponent),
+      );
       return;
     }
     const value = readOperand(c, format);
     record(c);
-    run(c, `Load${kind(format)}`, value);
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        const to = free(c, stack, general);
+        const { exponent, significand } = unpackOperand(f, format, value, general);
+        stack.write(to, exponent, significand);
+        stack.push(to);
+        stack.report();
+      },
+      () => run(c, `Load${kind(format)}`, value),
+    );
   };
 
 const SIZE: Record<MemoryFormat, number> = { single: 4, double: 8, word: 2, dword: 4, qword: 8, extended: 10 };
 
+/** What a store does to the stack where nothing is special: rounds ST(0), writes it, and commits. */
+function storeFast(
+  c: Context,
+  stack: Stack,
+  format: Exclude<MemoryFormat, 'extended'>,
+  truncate: boolean,
+  general: Label,
+): void {
+  const { f } = c;
+  f.brIf(general, i32.eqz(stack.holds(stack.top)));
+  const x = stack.read(stack.top);
+  let flags: Expr<'i32'>;
+  if (format === 'single') {
+    const rounded = convert.toSingle(f, x, general);
+    c.store(4, rounded.image);
+    flags = rounded.flags;
+  } else {
+    const rounded =
+      format === 'double'
+        ? convert.toDouble(f, x, general)
+        : convert.toInteger(f, x, SIZE[format] as 2 | 4 | 8, truncate, general);
+    if (SIZE[format] === 8) c.storeI64(rounded.image);
+    else c.store(format === 'word' ? 2 : 4, i32.wrap(rounded.image));
+    flags = rounded.flags;
+  }
+  record(c);
+  stack.report(flags);
+}
 /** FST, FSTP, FIST, FISTP and FISTTP. */
 export const store =
   (format: MemoryFormat, pop: boolean, truncate = false): Emit =>
   (c) => {
-    wait(c);
+    const { f } = c;
+    const word = wait(c);
     c.address();
-    c.probeWrite(SIZE[format]);
+    const general = (): void => {
+      c.probeWrite(SIZE[format]);
+      record(c);
+      const complete =
+        format === 'single' || format === 'double'
+          ? call(c, `Store${kind(format)}`)
+          : format === 'extended'
+            ? call(c, 'StoreExtended')
+            : call(c, 'StoreInteger', SIZE[format], truncate ? 1 : 0);
+      f.if(complete, () => {
+        switch (format) {
+          case 'word':
+            c.store(2, i32.load16_u(0, CONVERTED));
+            break;
+          case 'single':
+          case 'dword':
+            c.store(4, i32.load(0, CONVERTED));
+            break;
+          default:
+            c.storeI64(i64.load(0, CONVERTED));
+            if (format === 'extended') c.store(2, i32.load16_u(0, CONVERTED + 8), 8);
+        }
+        if (pop) run(c, 'Pop');
+      });
+    };
+    if (format === 'extended') {
+      general();
+      return;
+    }
+    fastOrGeneral(
+      c,
+      (otherwise) => {
+        const stack = new Stack(c, word);
+        storeFast(c, stack, format, truncate, otherwise);
+        if (pop) stack.pop();
+      },
+      general,
+    );
+  };
+
+/** FLD ST(i). */
+export const loadRegister: Emit = (c) => {
+  const word = wait(c);
+  record(c);
+  const i = c.f.let(c.rmNumber());
+  fastOrGeneral(
+    c,
+    (general) => {
+      const stack = new Stack(c, word);
+      const from = stack.slot(i);
+      const to = free(c, stack, general);
+      c.f.brIf(general, i32.eqz(stack.holds(from)));
+      const { exponent, significand } = stack.read(from);
+      stack.write(to, exponent, significand);
+      stack.push(to);
+      stack.report();
+    },
+    () => run(c, 'LoadRegister', i),
+  );
+};
+/** FST ST(i), FSTP ST(i). */
+export const storeRegister =
+  (pop: boolean): Emit =>
+  (c) => {
+    const word = wait(c);
     record(c);
-    const complete =
-      format === 'single' || format === 'double'
-        ? call(c, `Store${kind(format)}`)
-        : format === 'extended'
-          ? call(c, 'StoreExtended')
-          : call(c, 'StoreInteger', SIZE[format], truncate ? 1 : 0);
-    c.f.if(complete, () => {
-      switch (format) {
-        case 'word':
-          c.store(2, i32.load16_u(0, CONVERTED));
-          break;
-        case 'single':
-        case 'dword':
-          c.store(4, i32.load(0, CONVERTED));
-          break;
-        default:
-          c.storeI64(i64.load(0, CONVERTED));
-          if (format === 'extended') c.store(2, i32.load16_u(0, CONVERTED + 8), 8);
-      }
-      if (pop) run(c, 'Pop');
-    });
+    const i = c.f.let(c.rmNumber());
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        c.f.brIf(general, i32.eqz(stack.holds(stack.top)));
+        const to = stack.slot(i);
+        const { exponent, significand } = stack.read(stack.top);
+        stack.write(to, exponent, significand);
+        const used = c.f.let(i32.or(stack.used, i32.shl(1, to.number)));
+        if (pop) stack.pop(1, used);
+        else c.f.store(0, used, STATE.X87_IN_USE);
+        stack.report();
+      },
+      () => {
+        const complete = call(c, 'StoreRegister', i);
+        if (pop) popIf(c, complete);
+        else c.f.drop(complete);
+      },
+    );
+  };
+/** FXCH. */
+export const exchange: Emit = (c) => {
+  const word = wait(c);
+  record(c);
+  const i = c.f.let(c.rmNumber());
+  fastOrGeneral(
+    c,
+    (general) => {
+      const stack = new Stack(c, word);
+      const other = stack.slot(i);
+      c.f.brIf(general, i32.eqz(stack.bothHold(stack.top, other)));
+      const a = stack.read(stack.top);
+      const b = stack.read(other);
+      stack.write(other, a.exponent, a.significand);
+      stack.write(stack.top, b.exponent, b.significand);
+      stack.report();
+    },
+    () => run(c, 'Exchange', i),
+  );
+};
+/** FCHS and FABS: the sign of ST(0) inverted or cleared. */
+export const changeSign =
+  (name: 'ChangeSign' | 'Absolute'): Emit =>
+  (c) => {
+    const word = wait(c);
+    record(c);
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        c.f.brIf(general, i32.eqz(stack.holds(stack.top)));
+        const { offset } = stack.top;
+        const exponent = i32.load16_u(offset, STATE.X87_REGISTERS + 8);
+        c.f.store16(
+          offset,
+          name === 'ChangeSign' ? i32.xor(exponent, 0x8000) : i32.and(exponent, 0x7fff),
+          STATE.X87_REGISTERS + 8,
+        );
+        stack.report();
+      },
+      () => run(c, name),
+    );
+  };
+/** FLD1 and FLDZ. */
+export const loadExact =
+  (one: boolean): Emit =>
+  (c) => {
+    const word = wait(c);
+    record(c);
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        const to = free(c, stack, general);
+        stack.write(to, one ? EXPONENT_BIAS : 0, one ? INTEGER_BIT : 0n);
+        stack.push(to);
+        stack.report();
+      },
+      () => run(c, 'LoadConstant', one ? 0 : 6),
+    );
   };
 
 /** An instruction that is one function without arguments. */
@@ -208,10 +482,23 @@ export const withConstant =
 export const conditionalMove =
   (condition: number): Emit =>
   (c) => {
-    wait(c);
+    const word = wait(c);
     record(c);
     const truth = c.f.let(c.condition(condition));
-    run(c, 'ConditionalMove', c.rmNumber(), truth);
+    const i = c.f.let(c.rmNumber());
+    fastOrGeneral(
+      c,
+      (general) => {
+        const stack = new Stack(c, word);
+        const from = stack.slot(i);
+        c.f.brIf(general, i32.eqz(stack.bothHold(stack.top, from)));
+        c.f.if(truth, () => {
+          const { exponent, significand } = stack.read(from);
+          stack.write(stack.top, exponent, significand);
+        });
+      },
+      () => run(c, 'ConditionalMove', i, truth),
+    );
   };
 /** FFREEP: FFREE, then a pop. */
 export const freePop: Emit = (c) => {
@@ -255,6 +542,17 @@ export const storeControl: Emit = (c) => {
   c.store(2, control());
 };
 export const loadControl: Emit = (c) => {
-  wait(c);
-  run(c, 'SetControl', c.load(2));
+  const word = wait(c);
+  const value = c.load(2);
+  fastOrGeneral(
+    c,
+    (general) => {
+      const written = c.f.let(i32.or(i32.and(value, CONTROL_WRITABLE), CONTROL_FIXED));
+      // Exceptions on record that the new masks let through, or summary bits to be taken back.
+      c.f.brIf(general, i32.and(word, i32.or(i32.and(i32.not(written), EXCEPTIONS), SUMMARY)));
+      c.f.store(0, written, STATE.X87_CONTROL);
+      c.f.store(0, 0, STATE.X87_ERROR);
+    },
+    () => run(c, 'SetControl', value),
+  );
 };

@@ -255,10 +255,10 @@ export function defineStack(m: ModuleBuilder, parts: StackParts): Record<string,
     });
   };
   for (const [name, operation, reversible] of [
-    ['Add', arithmetic.add, false],
-    ['Subtract', arithmetic.subtract, true],
-    ['Multiply', arithmetic.multiply, false],
-    ['Divide', arithmetic.divide, true],
+    ['Add', arithmetic.add.complete, false],
+    ['Subtract', arithmetic.subtract.complete, true],
+    ['Multiply', arithmetic.multiply.complete, false],
+    ['Divide', arithmetic.divide.complete, true],
   ] as const) {
     registers(name, operation);
     withMemory(name, operation, false);
