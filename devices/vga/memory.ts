@@ -47,7 +47,7 @@ export interface DirectWindow {
  */
 export type TakeDirty = (first: number, pages: number, into: Uint8Array) => boolean;
 
-/** Bank of the window while an extension takes it over; see `VideoMemory.setBank`. */
+/** Bank of the window while an extension takes it over. */
 export const Banking = {
   /** Plain VGA. */
   None: 0,
@@ -57,6 +57,22 @@ export const Banking = {
   Planar: 2,
 } as const;
 export type Banking = (typeof Banking)[keyof typeof Banking];
+
+/** How the window at A0000h is set up beside the VGA's own registers. */
+export interface WindowSetting {
+  /** The window answers (Miscellaneous Output bit 1, PCI command bit 1). */
+  readonly enabled: boolean;
+  readonly banking: Banking;
+  /** Bytes (packed) or plane addresses (planar; in chain-4 mode a plane address is four bytes). */
+  readonly bank: number;
+  /** The window is A0000h-AFFFFh whatever Memory Map Select says. */
+  readonly fixed: boolean;
+}
+
+/** Registers in place of memory at A0000h-AFFFFh. */
+export type WindowOverlay = Pick<BusRegion, 'read' | 'write'>;
+
+const OVERLAY_BYTES = 0x10000;
 
 export class VideoMemory {
   readonly bytes: Uint8Array;
@@ -79,6 +95,8 @@ export class VideoMemory {
   #enabled = false;
   #banking: Banking = Banking.None;
   #bank = 0;
+  #fixed = false;
+  #overlay: WindowOverlay | undefined;
   #direct: DirectWindow | undefined;
 
   // What follows derives from the registers; `update` computes it.
@@ -120,16 +138,17 @@ export class VideoMemory {
     };
   }
 
-  /** Lets the window answer, or not (Miscellaneous Output bit 1, PCI command bit 1). */
-  setEnabled(enabled: boolean): void {
+  setWindow({ enabled, banking, bank, fixed }: WindowSetting): void {
     this.#enabled = enabled;
+    this.#banking = banking;
+    this.#bank = bank;
+    this.#fixed = fixed;
     this.update();
   }
 
-  /** Gives the window to an extension. `bank` counts bytes (packed) or plane addresses (planar). */
-  setBank(banking: Banking, bank: number): void {
-    this.#banking = banking;
-    this.#bank = bank;
+  /** Puts registers over A0000h-AFFFFh, or takes them away; they answer whether the window does or not. */
+  setOverlay(overlay: WindowOverlay | undefined): void {
+    this.#overlay = overlay;
     this.update();
   }
 
@@ -138,7 +157,7 @@ export class VideoMemory {
     const seq = this.#seq;
     const gfx = this.#gfx;
     const packed = this.#banking === Banking.Packed;
-    const [start, length] = packed ? WINDOWS[1]! : WINDOWS[(gfx[Gfx.Miscellaneous]! >> 2) & 3]!;
+    const [start, length] = packed || this.#fixed ? WINDOWS[1]! : WINDOWS[(gfx[Gfx.Miscellaneous]! >> 2) & 3]!;
     this.#start = start;
     this.#length = this.#enabled ? length : 0;
     this.#chain4 = (seq[Seq.MemoryMode]! & 0x08) !== 0;
@@ -174,22 +193,33 @@ export class VideoMemory {
   }
 
   #announceDirect(): void {
-    const offset = this.#banking === Banking.Packed ? this.#bank : 0;
+    const offset = this.#byteBank;
     const length = Math.min(this.#length, this.bytes.length - offset);
-    const direct = this.#simple && length > 0 ? { start: this.#start, length, offset } : undefined;
+    const covered = this.#overlay !== undefined && this.#start < OVERLAY_BYTES;
+    const direct = this.#simple && !covered && length > 0 ? { start: this.#start, length, offset } : undefined;
     const old = this.#direct;
     if (direct?.start === old?.start && direct?.length === old?.length && direct?.offset === old?.offset) return;
     this.#direct = direct;
     this.onDirectWindow?.(direct);
   }
 
+  /** Bank in bytes, where the window shows bytes in their order. */
+  get #byteBank(): number {
+    return this.#banking === Banking.Planar ? 4 * this.#bank : this.#bank;
+  }
+
   #readWindow(offset: number, size: AccessSize): number {
+    if (this.#overlay && offset < OVERLAY_BYTES) return this.#overlay.read(offset, size);
     let value = 0;
     for (let i = 0; i < size; i++) value |= this.#readByte(offset + i) << (8 * i);
     return value >>> 0;
   }
 
   #writeWindow(offset: number, size: AccessSize, value: number): void {
+    if (this.#overlay && offset < OVERLAY_BYTES) {
+      this.#overlay.write(offset, size, value);
+      return;
+    }
     for (let i = 0; i < size; i++) this.#writeByte(offset + i, (value >>> (8 * i)) & 0xff);
   }
 
@@ -202,7 +232,7 @@ export class VideoMemory {
     let address = at;
     if (this.#chain4) {
       plane = at & 3;
-      address = at >> 2;
+      address = this.#chainedAddress(at);
     } else {
       if (gfx[Gfx.Mode]! & 0x10) plane = (plane & 2) | (at & 1);
       address = this.#planeAddress(at);
@@ -218,7 +248,7 @@ export class VideoMemory {
     const at = offset - this.#start;
     if (at < 0 || at >= this.#length) return;
     if (this.#simple) {
-      const to = this.#banking === Banking.Packed ? this.#bank + at : at;
+      const to = this.#byteBank + at;
       if (to >= this.bytes.length) return;
       this.bytes[to] = value;
       this.#dirty[to >>> PAGE_SHIFT] = 1;
@@ -228,7 +258,7 @@ export class VideoMemory {
     let address: number;
     if (this.#chain4) {
       planes &= 1 << (at & 3);
-      address = at >> 2;
+      address = this.#chainedAddress(at);
     } else {
       // Sequencer 04h bit 2 clear: even addresses reach planes 0 and 2, odd ones 1 and 3.
       if (!(this.#seq[Seq.MemoryMode]! & 0x04)) planes &= at & 1 ? 0x0a : 0x05;
@@ -238,6 +268,10 @@ export class VideoMemory {
     const mask = PLANES[planes]!;
     this.words[address] = (this.words[address]! & ~mask) | (this.#compose(value) & mask);
     this.#dirty[address >>> (PAGE_SHIFT - 2)] = 1;
+  }
+
+  #chainedAddress(at: number): number {
+    return (this.#banking === Banking.Planar ? this.#bank : 0) + (at >> 2);
   }
 
   /** Graphics 06h bit 1 (chain odd/even) takes address bit 0 for the choice of planes. */

@@ -101,6 +101,10 @@ export interface PackedScanout {
   readonly start: number;
   /** Bytes from line to line. */
   readonly pitch: number;
+  /** Addresses wrap after as many bytes; absent where no line reaches the end of memory. */
+  readonly wrap?: number;
+  /** First line of the lower window, which starts at byte 0; absent if there is none. */
+  readonly splitLine?: number;
 }
 
 export type Scanout = BlankScanout | TextScanout | PlanarScanout | PackedScanout;

@@ -93,3 +93,11 @@ export function retraceBegan(timing: DisplayTiming, since: Nanoseconds, now: Nan
   const count = (at: Nanoseconds): number => Math.floor((at - phase) / timing.frameTime);
   return count(now) > count(since);
 }
+
+/** When the next vertical retrace begins after `now`; `undefined` if the registers never start one. */
+export function nextRetrace(timing: DisplayTiming, now: Nanoseconds): Nanoseconds | undefined {
+  if (timing.retraceStart >= timing.totalLines || !(timing.frameTime > 0)) return undefined;
+  const phase = timing.retraceStart * timing.lineTime;
+  const frames = Math.floor((now - phase) / timing.frameTime) + 1;
+  return phase + frames * timing.frameTime;
+}

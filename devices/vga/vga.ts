@@ -9,8 +9,8 @@
  * Does not model: the vertical-retrace interrupt line (only its status bit), light pen, feature connector, the two
  * video-feedback bits of Input Status 1, register changes in the middle of a frame, EGA-compatible clock select 2 and 3.
  *
- * A Super VGA chip extends `Vga`: it overrides the `read…`/`write…` methods of the register files for its further
- * indices, `dotClock`, `timing` and `scanout`.
+ * A Super VGA chip extends `Vga`: it passes masks of larger register files, overrides the `read…`/`write…` methods for
+ * its further indices, `window`, `dotClock`, `crtTiming` and `scanout`, and adds to the saved state with `furtherState`.
  */
 import type { AccessSize, BusRegion } from '../bus.ts';
 import type { Nanoseconds } from '../clock.ts';
@@ -74,16 +74,33 @@ export interface VgaOptions {
   readonly onDirectWindow?: (direct: DirectWindow | undefined) => void;
 }
 
+/** Writable bits of every sequencer and CRTC register of a chip that has more than a VGA. */
+export interface ExtendedMasks {
+  readonly sequencer: readonly number[];
+  readonly crtc: readonly number[];
+}
+
+/** Where the processor's window shows, and what it shows. */
+export interface WindowState {
+  readonly banking: Banking;
+  /** Bytes (packed) or plane addresses (planar). */
+  readonly bank: number;
+  /** The window is A0000h-AFFFFh whatever Memory Map Select says. */
+  readonly fixed?: boolean;
+  /** The window does not answer. */
+  readonly hidden?: boolean;
+}
+
 export class Vga implements Device {
   readonly name: string = 'vga';
   readonly state: StateDeclaration;
   readonly memory: VideoMemory;
   readonly dac = new Dac();
   readonly dispi: Dispi;
-  readonly sequencer = new IndexedRegisters(SEQUENCER_MASKS);
+  readonly sequencer: IndexedRegisters;
   readonly graphics = new IndexedRegisters(GRAPHICS_MASKS);
   readonly attribute = new IndexedRegisters(ATTRIBUTE_MASKS);
-  readonly crtc = new IndexedRegisters(CRTC_MASKS);
+  readonly crtc: IndexedRegisters;
 
   /** Ports 3B0h-3BBh: CRTC and status at their monochrome addresses. */
   readonly monochromePorts: BusRegion;
@@ -106,8 +123,10 @@ export class Vga implements Device {
   #timing: DisplayTiming | undefined;
 
   /** @throws RangeError if the memory does not fit a VGA; see `VideoMemory` */
-  constructor(host: DeviceHost, options: VgaOptions) {
+  constructor(host: DeviceHost, options: VgaOptions, masks?: ExtendedMasks) {
     this.host = host;
+    this.sequencer = new IndexedRegisters(masks?.sequencer ?? SEQUENCER_MASKS);
+    this.crtc = new IndexedRegisters(masks?.crtc ?? CRTC_MASKS);
     this.memory = new VideoMemory(options.memory, this.sequencer.values, this.graphics.values, options.takeDirty);
     this.memory.onDirectWindow = options.onDirectWindow;
     this.dispi = new Dispi({
@@ -117,7 +136,7 @@ export class Vga implements Device {
         this.memory.bytes.fill(0, from, from + bytes);
         this.memory.markDirty(from, bytes);
       },
-      changed: () => this.#modeChanged(),
+      changed: () => this.modeChanged(),
     });
     this.monochromePorts = this.#crtcPorts('vga monochrome ports', 12, false);
     this.colorPorts = this.#crtcPorts('vga colour ports', 16, true);
@@ -128,7 +147,7 @@ export class Vga implements Device {
       write: (offset, _size, value) => this.#writeCommon(offset, value),
     };
     this.state = this.#declareState();
-    this.#modeChanged();
+    this.modeChanged();
   }
 
   reset(cause: ResetCause): void {
@@ -145,13 +164,13 @@ export class Vga implements Device {
     this.attributeData = false;
     this.retraceCleared = this.host.clock.now();
     this.memory.latch = 0;
-    this.#modeChanged();
+    this.modeChanged();
   }
 
   /** Lets the memory window answer or not: the memory-space bit of a PCI function. */
   setMemoryDecoded(decoded: boolean): void {
     this.#memoryDecoded = decoded;
-    this.#memoryChanged();
+    this.memoryChanged();
   }
 
   /** What is on the screen now. */
@@ -200,10 +219,13 @@ export class Vga implements Device {
 
   /** Timing of the present mode. */
   timing(): DisplayTiming {
-    this.#timing ??= this.dispi.enabled
-      ? genericTiming(this.dispi.yres)
-      : crtcTiming(this.crtc.values, this.sequencer.values, this.dotClock());
+    this.#timing ??= this.dispi.enabled ? genericTiming(this.dispi.yres) : this.crtTiming();
     return this.#timing;
+  }
+
+  /** Timing that the CRTC registers make. */
+  protected crtTiming(): DisplayTiming {
+    return crtcTiming(this.crtc.values, this.sequencer.values, this.dotClock());
   }
 
   /** Whether Address Mode bit 5 of the attribute index connects the palette to the display. */
@@ -267,17 +289,42 @@ export class Vga implements Device {
     this.#timing = undefined;
   }
 
-  #modeChanged(): void {
+  /** To be called when something that the window, `timing` or `scanout` depend on has changed. */
+  protected modeChanged(): void {
     this.timingChanged();
-    const { dispi } = this;
-    const banking = !dispi.enabled ? Banking.None : dispi.bpp === 4 ? Banking.Planar : Banking.Packed;
-    this.memory.setBank(banking, dispi.enabled ? dispi.bankOffset : 0);
-    this.#memoryChanged();
+    this.memoryChanged();
   }
 
-  #memoryChanged(): void {
+  /** To be called when something that `window` depends on has changed. */
+  protected memoryChanged(): void {
     const on = (this.miscOutput & MISC_ENABLE_RAM) !== 0 && (this.subsystemEnable & 1) !== 0;
-    this.memory.setEnabled(on && this.#memoryDecoded);
+    const { banking, bank, fixed = false, hidden = false } = this.window();
+    this.memory.setWindow({ enabled: on && this.#memoryDecoded && !hidden, banking, bank, fixed });
+  }
+
+  /** What the processor's window is like now. */
+  protected window(): WindowState {
+    const { dispi } = this;
+    if (!dispi.enabled) return { banking: Banking.None, bank: 0 };
+    return { banking: dispi.bpp === 4 ? Banking.Planar : Banking.Packed, bank: dispi.bankOffset };
+  }
+
+  /** Whether the memory-space bit of the PCI function lets memory answer. */
+  protected get memoryDecoded(): boolean {
+    return this.#memoryDecoded;
+  }
+
+  /** Fields that a chip adds to the saved state. Called by the constructor: it must not depend on the instance. */
+  protected furtherState(): readonly Field[] {
+    return [];
+  }
+
+  /** After a state was loaded. */
+  protected stateLoaded(): void {
+    this.dac.loaded();
+    this.dispi.loaded();
+    this.memory.markDirty(0, this.memory.bytes.length);
+    this.modeChanged();
   }
 
   #crtcPorts(name: string, length: number, color: boolean): BusRegion {
@@ -308,8 +355,41 @@ export class Vga implements Device {
     };
   }
 
-  #readCommon(offset: number): number {
+  /** @param offset 6 mask, 7 state, 8 index, 9 data */
+  protected readDac(offset: number): number {
     const { dac } = this;
+    switch (offset) {
+      case 0x6:
+        return dac.readMask();
+      case 0x7:
+        return dac.readState();
+      case 0x8:
+        return dac.readIndex();
+      default:
+        return dac.readData();
+    }
+  }
+
+  /** @param offset 6 mask, 7 read index, 8 write index, 9 data */
+  protected writeDac(offset: number, value: number): void {
+    const { dac } = this;
+    switch (offset) {
+      case 0x6:
+        dac.writeMask(value);
+        break;
+      case 0x7:
+        dac.setReadIndex(value);
+        break;
+      case 0x8:
+        dac.setWriteIndex(value);
+        break;
+      case 0x9:
+        dac.writeData(value);
+        break;
+    }
+  }
+
+  #readCommon(offset: number): number {
     switch (offset) {
       case 0x0:
         return this.attribute.index;
@@ -324,13 +404,10 @@ export class Vga implements Device {
       case 0x5:
         return this.readSequencer(this.sequencer.index);
       case 0x6:
-        return dac.readMask();
       case 0x7:
-        return dac.readState();
       case 0x8:
-        return dac.readIndex();
       case 0x9:
-        return dac.readData();
+        return this.readDac(offset);
       case 0xa:
         return this.featureControl;
       case 0xc:
@@ -345,19 +422,16 @@ export class Vga implements Device {
   }
 
   #writeCommon(offset: number, value: number): void {
-    const { dac } = this;
     switch (offset) {
       case 0x0:
-        this.#writeAttribute(value);
+        this.#writeAttributePort(value);
         break;
       case 0x2:
-        this.miscOutput = value;
-        this.timingChanged();
-        this.#memoryChanged();
+        this.writeMiscOutput(value);
         break;
       case 0x3:
         this.subsystemEnable = value & 1;
-        this.#memoryChanged();
+        this.memoryChanged();
         break;
       case 0x4:
         this.sequencer.index = value;
@@ -366,16 +440,10 @@ export class Vga implements Device {
         this.writeSequencer(this.sequencer.index, value);
         break;
       case 0x6:
-        dac.writeMask(value);
-        break;
       case 0x7:
-        dac.setReadIndex(value);
-        break;
       case 0x8:
-        dac.setWriteIndex(value);
-        break;
       case 0x9:
-        dac.writeData(value);
+        this.writeDac(offset, value);
         break;
       case 0xe:
         this.graphics.index = value;
@@ -386,14 +454,20 @@ export class Vga implements Device {
     }
   }
 
-  #writeAttribute(value: number): void {
-    if (!this.attributeData) {
-      this.attribute.index = value & 0x3f;
-    } else {
-      const index = this.attribute.index & 0x1f;
-      // The internal palette can be written only while it is disconnected from the display.
-      if (index >= Attr.ModeControl || !this.paletteConnected) this.attribute.write(index, value);
-    }
+  protected writeMiscOutput(value: number): void {
+    this.miscOutput = value;
+    this.timingChanged();
+    this.memoryChanged();
+  }
+
+  protected writeAttribute(index: number, value: number): void {
+    // The internal palette can be written only while it is disconnected from the display.
+    if (index >= Attr.ModeControl || !this.paletteConnected) this.attribute.write(index, value);
+  }
+
+  #writeAttributePort(value: number): void {
+    if (!this.attributeData) this.attribute.index = value & 0x3f;
+    else this.writeAttribute(this.attribute.index & 0x1f, value);
     this.attributeData = !this.attributeData;
   }
 
@@ -430,13 +504,9 @@ export class Vga implements Device {
         { name: 'memory', type: { record: [{ name: 'latch', type: 'u32' }] } },
         { name: 'dac', type: { record: DAC_FIELDS } },
         { name: 'dispi', type: { record: DISPI_FIELDS } },
+        ...this.furtherState(),
       ],
-      loaded: () => {
-        this.dac.loaded();
-        this.dispi.loaded();
-        this.memory.markDirty(0, this.memory.bytes.length);
-        this.#modeChanged();
-      },
+      loaded: () => this.stateLoaded(),
     };
   }
 }

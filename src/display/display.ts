@@ -1,6 +1,9 @@
 /** The screen of a machine: turns what the adapter scans out into frames, drawing only what changed. */
+import type { CursorOverlay } from '../../devices/vga/cursor.ts';
 import { PAGE_BYTES } from '../../devices/vga/memory.ts';
-import type { Scanout } from '../../devices/vga/scanout.ts';
+import type { PixelFormat, Scanout } from '../../devices/vga/scanout.ts';
+import type { CursorSnapshot } from './cursor.ts';
+import { covers, drawCursor, sameCursor, snapshot } from './cursor.ts';
 import type { Frame, GraphicsFrame } from './frame.ts';
 import type { LineSource } from './graphics.ts';
 import { packedLines, planarLines } from './graphics.ts';
@@ -15,6 +18,8 @@ export interface VideoAdapter {
   };
   readonly dac: { readonly generation: number; colors(into: Uint32Array): void };
   scanout(): Scanout;
+  /** The hardware cursor over a packed mode, where the adapter has one. */
+  cursorOverlay?(): CursorOverlay | undefined;
 }
 
 const BLACK = 0xff000000;
@@ -37,6 +42,8 @@ export class Display {
   #lines: LineSource | undefined;
   #from = 0;
   #to = 0;
+  /** The cursor in the present frame. */
+  #cursor: CursorSnapshot | undefined;
 
   constructor(adapter: VideoAdapter) {
     this.#adapter = adapter;
@@ -70,7 +77,7 @@ export class Display {
         return (this.#frame = textFrame(scan, adapter.memory.words, this.#colors));
       case 'packed':
         if (fresh) this.#lines = packedLines(scan, adapter.memory.bytes, this.#colors);
-        return this.#draw(fresh);
+        return this.#draw(fresh, scan.format);
       case 'planar':
         if (fresh) this.#lines = planarLines(scan, adapter.memory.words, this.#colors);
         return this.#draw(fresh);
@@ -82,7 +89,12 @@ export class Display {
     return { kind: 'graphics', blank: true, width, height, pixels: new Uint8Array(pixels.buffer) };
   }
 
-  #draw(fresh: boolean): GraphicsFrame | undefined {
+  #draw(fresh: boolean, format?: PixelFormat): GraphicsFrame | undefined {
+    const overlay = format && this.#adapter.cursorOverlay?.();
+    const before = this.#cursor;
+    const moved = !sameCursor(before, overlay);
+    if (moved || fresh) this.#cursor = format && overlay ? snapshot(overlay, format) : undefined;
+    const cursor = this.#cursor;
     const lines = this.#lines!;
     const { width, height } = lines;
     if (fresh) {
@@ -96,8 +108,13 @@ export class Display {
       this.#to = Math.min(this.#to, this.#adapter.memory.bytes.length);
       if (this.#pixels.length !== width * height) this.#pixels = new Uint32Array(width * height);
     }
-    if (!this.#takeDirty(this.#from, this.#to) && !fresh) return undefined;
-    for (let y = 0; y < height; y++) if (fresh || this.#touched(lines.bytes(y))) lines.draw(y, this.#pixels, y * width);
+    if (!this.#takeDirty(this.#from, this.#to) && !fresh && !moved) return undefined;
+    for (let y = 0; y < height; y++) {
+      const restored = moved && (covers(before, y) || covers(cursor, y));
+      if (!fresh && !restored && !this.#touched(lines.bytes(y))) continue;
+      lines.draw(y, this.#pixels, y * width);
+      if (cursor && covers(cursor, y)) drawCursor(cursor, y, this.#pixels, y * width, width, this.#colors);
+    }
     const pixels = new Uint8Array(this.#pixels.buffer);
     return (this.#frame = { kind: 'graphics', blank: false, width, height, pixels });
   }

@@ -1,5 +1,5 @@
 /** Graphics modes: pixels out of video memory, a line at a time. */
-import type { PackedScanout, PlanarScanout } from '../../devices/vga/scanout.ts';
+import type { PackedScanout, PixelFormat, PlanarScanout } from '../../devices/vga/scanout.ts';
 import { linesPerPictureLine, planeAddress, scanoutSize } from '../../devices/vga/scanout.ts';
 
 /** A graphics picture resolved into lines that can be drawn independently. */
@@ -12,7 +12,7 @@ export interface LineSource {
   bytes(y: number): readonly [from: number, to: number];
 }
 
-const OPAQUE = 0xff000000;
+export const OPAQUE = 0xff000000;
 
 /** Bytes per pixel. */
 const PIXEL_BYTES = { indexed8: 1, rgb555: 2, rgb565: 2, rgb888: 3, rgb8888: 4 } as const;
@@ -27,32 +27,51 @@ function highColors(greenBits: 5 | 6): Uint32Array {
   return colors;
 }
 
+/** A pixel of a packed format as a colour. @param colors the 256 DAC colours */
+export function pixelColor(format: PixelFormat, pixel: number, colors: Uint32Array): number {
+  switch (format) {
+    case 'indexed8':
+      return colors[pixel & 0xff]!;
+    case 'rgb555':
+      return (colors555 ??= highColors(5))[pixel & 0xffff]!;
+    case 'rgb565':
+      return (colors565 ??= highColors(6))[pixel & 0xffff]!;
+    default:
+      return (OPAQUE | ((pixel & 0xff) << 16) | (pixel & 0xff00) | ((pixel >>> 16) & 0xff)) >>> 0;
+  }
+}
+
 let colors555: Uint32Array | undefined;
 let colors565: Uint32Array | undefined;
 
 export function packedLines(scan: PackedScanout, memory: Uint8Array, colors: Uint32Array): LineSource {
-  const { width, height, start, pitch, format } = scan;
+  const { width, height, start, pitch, format, splitLine = height, wrap = Infinity } = scan;
   const size = PIXEL_BYTES[format];
+  const bytes = (y: number): readonly [number, number] => {
+    const from = (y < splitLine ? start + y * pitch : (y - splitLine) * pitch) % wrap;
+    // A line that goes over the end of memory is drawn as far as memory goes.
+    return [from, from + width * size];
+  };
   let draw: LineSource['draw'];
   if (size === 1) {
     draw = (y, into, at) => {
-      const from = start + y * pitch;
+      const [from] = bytes(y);
       for (let x = 0; x < width; x++) into[at + x] = colors[memory[from + x]!]!;
     };
   } else if (size === 2) {
     const table = format === 'rgb555' ? (colors555 ??= highColors(5)) : (colors565 ??= highColors(6));
     draw = (y, into, at) => {
-      let from = start + y * pitch;
+      let [from] = bytes(y);
       for (let x = 0; x < width; x++, from += 2) into[at + x] = table[memory[from]! | (memory[from + 1]! << 8)]!;
     };
   } else {
     draw = (y, into, at) => {
-      let from = start + y * pitch;
+      let [from] = bytes(y);
       for (let x = 0; x < width; x++, from += size)
         into[at + x] = memory[from + 2]! | (memory[from + 1]! << 8) | (memory[from]! << 16) | OPAQUE;
     };
   }
-  return { width, height, draw, bytes: (y) => [start + y * pitch, start + y * pitch + width * size] };
+  return { width, height, draw, bytes };
 }
 
 /** What the address counter and the row scan counter hold on one line of the picture. */

@@ -39,8 +39,8 @@ export const FW_CFG_BASE = 0x510;
 export const PCI_MEMORY_END = 0xfec00000;
 
 /**
- * Identity that the display adapter shows until the firmware boots: the video BIOS looks for the linear frame buffer of
- * no other adapter. Afterwards the adapter is what guests of the original find.
+ * Identity that the display adapter shows until the firmware boots if its video BIOS is not made for it: SeaVGABIOS looks
+ * for the linear frame buffer of no other adapter. Afterwards the adapter is what guests of the original find.
  */
 export const FIRMWARE_VIDEO = { vendor: 0x1234, device: 0x1111 } as const;
 

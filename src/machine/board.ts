@@ -6,7 +6,7 @@
  * 00:07.0 piix4.isa      PIRQ routing, reset control           1 keyboard       9  SCI, PIRQA
  * 00:07.1 piix4.ide      two channels, bus master              3 COM2          11  PIRQD
  * 00:07.3 piix4.pm       ACPI, SMBus                           4 COM1          12  mouse
- * 00:08.0 vga-pci        S3 Trio64 identity, VGA, DISPI        6 floppy        13  FERR#
+ * 00:08.0 s3-trio64      or a plain VGA with DISPI             6 floppy        13  FERR#
  * 00:0a.n dec21140       up to four network adapters
  *         ISA: i8254 i8259 i8237 mc146818 i8042 ns16550 x 2    7 LPT1          14  IDE primary
  *         parallel-port i82078 system-control fw-cfg                           15  IDE secondary
@@ -33,8 +33,8 @@ import { Piix4Ide } from '../../devices/piix4/ide.ts';
 import { Piix4IsaBridge } from '../../devices/piix4/isa-bridge.ts';
 import { Piix4PowerManagement } from '../../devices/piix4/power-management.ts';
 import { SystemControl } from '../../devices/system-control/system-control.ts';
-import { PciVga } from '../../devices/vga/pci-vga.ts';
-import { Vga } from '../../devices/vga/vga.ts';
+import type { PciFunction } from '../../devices/pci.ts';
+import type { Vga } from '../../devices/vga/vga.ts';
 import { AdapterWire } from './adapter-wire.ts';
 import type { Processor, ProcessorBus, ProcessorOptions } from '../../cpu/processor.ts';
 import { describeToFirmware } from '../firmware/configuration.ts';
@@ -42,7 +42,6 @@ import type { FirmwareImages } from '../firmware/images.ts';
 import {
   ELCR,
   ELCR_PORT,
-  FIRMWARE_VIDEO,
   FLOPPY,
   FW_CFG_BASE,
   PARALLEL_PORT,
@@ -66,6 +65,8 @@ import { Inputs } from './inputs.ts';
 import { MemoryMap } from './memory-map.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SerialWire } from './serial-wire.ts';
+import type { PciIdentifier } from './video.ts';
+import { createVideo, firmwareIdentity } from './video.ts';
 
 export type CreateProcessor = (options: ProcessorOptions, bus: ProcessorBus) => Processor;
 
@@ -128,7 +129,9 @@ export class Board {
   readonly devices: readonly Device[];
   readonly #memoryMap: MemoryMap;
   readonly #systemControl: SystemControl;
-  readonly #video: PciVga;
+  readonly #video: PciFunction;
+  /** Who the display adapter seems to be until the firmware boots. */
+  readonly #firmwareVideo: PciIdentifier;
   /** Where PCI ranges are placed now, with a priority of their own each: guests may place them over anything. */
   readonly #placed = new Map<BusRegion, Mapping>();
   readonly #priorities = new Map<BusRegion, number>();
@@ -230,13 +233,16 @@ export class Board {
       onTray: (device, open) => signals.onTray(device, open),
       onError: (error) => signals.onDiskError(error),
     });
-    this.vga = new Vga(host, {
+    const video = createVideo(configuration.videoAdapter, host, {
       memory: processor.video,
       takeDirty: (first, pages, into) => processor.takeDirty(processor.video.byteOffset + first * 0x1000, pages, into),
       onDirectWindow: (direct) => this.#memoryMap.placeWindow(direct),
+      onLinearWindow: (linear) => this.#memoryMap.placeVideo(linear?.base, linear?.length),
+      irq: this.isaBridge.pirq(INTERRUPT_A).source(),
     });
-    const video = new PciVga(this.vga);
-    this.#video = video;
+    this.vga = video.adapter;
+    this.#video = video.pci;
+    this.#firmwareVideo = firmwareIdentity(firmware.videoBios, video.pci.identity);
     const adapters = this.#networkAdapters(host, memory, configuration);
     this.network = adapters.map(({ wire }) => wire);
     const fwCfg = this.#firmwareConfiguration(host, memory, options);
@@ -250,7 +256,7 @@ export class Board {
     this.pci.add(Slot.SouthBridge, SouthBridgeFunction.Isa, this.isaBridge);
     this.pci.add(Slot.SouthBridge, SouthBridgeFunction.Ide, ide);
     this.pci.add(Slot.SouthBridge, SouthBridgeFunction.PowerManagement, this.powerManagement);
-    this.pci.add(Slot.Video, 0, video);
+    this.pci.add(Slot.Video, 0, video.pci);
     adapters.forEach(({ adapter }, i) => this.pci.add(Slot.Network, i, adapter));
 
     const control = this.#systemControl;
@@ -299,7 +305,7 @@ export class Board {
       ...ide.devices(),
       ...this.drives.devices,
       this.vga,
-      video,
+      video.pci,
       ...adapters.map(({ adapter }) => adapter),
       this.pci,
     ];
@@ -322,7 +328,7 @@ export class Board {
       return;
     }
     for (const device of this.devices) device.reset(cause);
-    this.#identifyVideo(FIRMWARE_VIDEO);
+    this.#identifyVideo(this.#firmwareVideo);
     this.#memoryMap.preloadShadow();
     this.#a20.fast = false;
     this.#a20.keyboard = true;
@@ -398,7 +404,7 @@ export class Board {
         smbios: configuration.smbios,
         ...(vendor === undefined ? {} : { cpuVendor: vendor }),
         videoBios: firmware.videoBios,
-        video: FIRMWARE_VIDEO,
+        video: this.#firmwareVideo,
       }),
     });
   }
@@ -422,7 +428,7 @@ export class Board {
     this.#placed.set(region, bus.map(to, region, priority));
   }
 
-  #identifyVideo({ vendor, device }: { readonly vendor: number; readonly device: number }): void {
+  #identifyVideo({ vendor, device }: PciIdentifier): void {
     this.#video.config.set([vendor & 0xff, vendor >> 8, device & 0xff, device >> 8]);
   }
 

@@ -97,6 +97,13 @@ export type ClockConfiguration =
   | { readonly kind: 'fast'; readonly instructionsPerSecond?: number }
   | { readonly kind: 'fixed'; readonly instructionsPerSecond?: number };
 
+/**
+ * The display adapter; to guests both are an S3 Trio64.
+ * - `s3-trio64`: the chip with its extended registers, hardware cursor and graphics engine.
+ * - `dispi`: a plain VGA with the Bochs DISPI interface, which SeaVGABIOS uses.
+ */
+export type VideoAdapterKind = 's3-trio64' | 'dispi';
+
 /** Firmware other than that of the package. */
 export interface FirmwareConfiguration {
   /** Path or bytes of the system BIOS (SeaBIOS, 128 or 256 KiB). */
@@ -121,8 +128,10 @@ export interface MachineConfiguration {
   readonly name?: string;
   /** Guest RAM in MiB: 1 to 3584, default 128. */
   readonly memoryMiB?: number;
-  /** Video memory in MiB: 1, 2, 4, 8 or 16; default 4. */
+  /** Video memory in MiB: 1, 2, 4, 8 or (DISPI) 16; default 4. */
   readonly videoMemoryMiB?: number;
+  /** Default `dispi`. */
+  readonly videoAdapter?: VideoAdapterKind;
   /** Default: an empty optical drive on secondary master. */
   readonly ide?: readonly IdeDriveConfiguration[];
   /** Drives A: and B:; default one empty drive. */
@@ -157,10 +166,14 @@ export interface MachineConfiguration {
   readonly smbios?: SmbiosConfiguration;
 }
 
+export const DEFAULT_VIDEO_ADAPTER: VideoAdapterKind = 'dispi';
+
 /** Guest RAM in MiB. */
 export const MEMORY_MIB = { minimum: 1, maximum: 3584, default: 128 } as const;
 const MAX_ADAPTERS = 4;
 const VIDEO_MIB = [1, 2, 4, 8, 16];
+const VIDEO_ADAPTERS: readonly string[] = ['s3-trio64', 'dispi'];
+const TRIO64_MAX_MIB = 8;
 
 function fail(key: string, message: string): never {
   throw new VirtualServerError(ErrorCode.InvalidConfiguration, `${key}: ${message}`, { subject: key });
@@ -194,6 +207,11 @@ export function checkConfiguration(configuration: MachineConfiguration): void {
     fail('memoryMiB', `must be a whole number from ${MEMORY_MIB.minimum} to ${MEMORY_MIB.maximum}, found ${memory}`);
   if (video !== undefined && !VIDEO_MIB.includes(video))
     fail('videoMemoryMiB', `must be one of ${VIDEO_MIB.join(', ')}, found ${video}`);
+  const adapter = configuration.videoAdapter ?? DEFAULT_VIDEO_ADAPTER;
+  if (!VIDEO_ADAPTERS.includes(adapter))
+    fail('videoAdapter', `must be one of ${VIDEO_ADAPTERS.join(', ')}, found '${String(adapter)}'`);
+  if (adapter === 's3-trio64' && video !== undefined && video > TRIO64_MAX_MIB)
+    fail('videoMemoryMiB', `the S3 Trio64 has at most ${TRIO64_MAX_MIB} MiB, found ${video}`);
   const taken = new Set<number>();
   ide.forEach((drive, i) => {
     const key = `ide[${i}]`;

@@ -9,7 +9,8 @@ import type {
 import type { IdeDriveConfiguration, MachineConfiguration, ParallelConfiguration } from './configuration.ts';
 import type { SerialConfiguration, SmbiosConfiguration, TripleFaultPolicy } from './configuration.ts';
 import { dynamicMac, parseMac } from '../network/mac-address.ts';
-import { MEMORY_MIB, checkConfiguration } from './configuration.ts';
+import type { VideoAdapterKind } from './configuration.ts';
+import { DEFAULT_VIDEO_ADAPTER, MEMORY_MIB, checkConfiguration } from './configuration.ts';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
 
 export interface ResolvedAdapter {
@@ -21,6 +22,7 @@ export interface ResolvedConfiguration {
   readonly name: string;
   readonly memoryBytes: number;
   readonly videoBytes: number;
+  readonly videoAdapter: VideoAdapterKind;
   readonly ide: readonly IdeDriveConfiguration[];
   readonly floppies: readonly FloppyDriveConfiguration[];
   readonly serial: readonly [SerialConfiguration, SerialConfiguration];
@@ -50,6 +52,7 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     name: given.name ?? 'machine',
     memoryBytes: (given.memoryMiB ?? MEMORY_MIB.default) * MIB,
     videoBytes: (given.videoMemoryMiB ?? DEFAULT_VIDEO_MIB) * MIB,
+    videoAdapter: given.videoAdapter ?? DEFAULT_VIDEO_ADAPTER,
     ide: given.ide ?? [{ channel: 1, position: 0, kind: 'cdrom' }],
     floppies: given.floppies ?? [{}],
     serial: [com1, com2],

@@ -91,14 +91,15 @@ export class MemoryMap {
    * Shows video memory at a physical address, or nowhere. RAM and ROM are decoded first: where a guest places the frame
    * buffer over them, they stay.
    * @param base multiple of 4 KiB
+   * @param length how much of it shows; default all
    */
-  placeVideo(base: number | undefined): void {
+  placeVideo(base: number | undefined, length = this.#processor.video.length): void {
     const { ram, rom, video } = this.#processor;
     if (this.#video) this.#map(this.#video.base, this.#video.length, { read: undefined, write: undefined });
     this.#video = undefined;
     if (base === undefined) return;
     const first = Math.max(base, ram.length, EXTENDED);
-    const end = Math.min(base + video.length, FOUR_GIB - rom.length);
+    const end = Math.min(base + length, FOUR_GIB - rom.length);
     if (first >= end) return;
     const offset = video.byteOffset + (first - base);
     this.#video = { base: first, length: end - first };
