@@ -167,3 +167,54 @@ export interface Processor {
   /** The report of the triple fault that shut the processor down, until reset. */
   readonly tripleFault: TripleFaultReport | undefined;
 }
+
+/** The x87 unit as it is kept: values in physical order, TOP apart from the status word. */
+export interface X87Snapshot {
+  /** Eight registers of 16 bytes: mantissa, sign and exponent, 6 spare bytes. The MMX registers are their mantissas. */
+  registers: Uint8Array;
+  control: number;
+  /** Without TOP. */
+  status: number;
+  top: number;
+  /** Bit i: physical register i is not empty. */
+  inUse: number;
+  instructionPointer: number;
+  codeSelector: number;
+  dataPointer: number;
+  dataSelector: number;
+  opcode: number;
+  /** Reporting of errors with CR0.NE = 0: bit 0 FERR#, bit 7 IGNNE#. */
+  reported: number;
+}
+
+/** All that a processor goes on from, besides memory and the levels of its pins: nothing that was decoded, translated or compiled. */
+export interface ProcessorSnapshot {
+  registers: RegisterState;
+  x87: X87Snapshot;
+  mxcsr: number;
+  /** XMM0-XMM7, 16 bytes each. */
+  xmm: Uint8Array;
+  sysenter: { cs: number; esp: number; eip: number };
+  /** 64 bits added to the bus's time stamp by RDTSC. */
+  timeStampOffset: { low: number; high: number };
+  /** The four page-directory-pointer entries of PAE paging, as loaded with CR3. */
+  pointerTable: number[];
+  halted: boolean;
+  /** What the last instruction holds back until the next is complete: after STI interrupts, after MOV SS debug traps too. */
+  shadow: 'none' | 'interrupts' | 'traps';
+  /** A debug trap is due before the next instruction; DR6 has its causes. */
+  trapPending: boolean;
+  tripleFault: TripleFaultReport | undefined;
+}
+
+/** A processor whose state can be taken out between two runs, and put into another one. */
+export interface SavableProcessor extends Processor {
+  /** False while an NMI waits or is being handled, which a snapshot does not hold. */
+  readonly settled: boolean;
+  /** Between two runs only. */
+  capture(): ProcessorSnapshot;
+  /** Into a processor that was reset; memory map and pins are the board's business. @throws RangeError for arrays of a wrong length */
+  restore(snapshot: ProcessorSnapshot): void;
+  /** Told of every physical access from outside before it is carried out: memory that is still to be provided can be. */
+  onPhysicalAccess: ((address: number, length: number) => void) | undefined;
+}

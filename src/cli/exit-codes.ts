@@ -53,6 +53,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   [ErrorCode.InvalidConfiguration]: ExitCode.Configuration,
   [ErrorCode.InvalidState]: ExitCode.Failure,
   [ErrorCode.Media]: ExitCode.Image,
+  [ErrorCode.SavedState]: ExitCode.Image,
   [ErrorCode.Firmware]: ExitCode.Configuration,
   [ErrorCode.Timeout]: ExitCode.Timeout,
   [ErrorCode.Aborted]: ExitCode.Failure,

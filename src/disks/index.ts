@@ -12,4 +12,4 @@ export {
   type WriteMode,
 } from './open-disk.ts';
 export { CD_BLOCK_SIZE, openCd, openFloppy, type OpenCd, type OpenFloppy } from './open-removable.ts';
-export { productUndoName, undoPathFor } from './undo.ts';
+export { flushFolder, productUndoName, undoPathFor } from './undo.ts';

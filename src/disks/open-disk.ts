@@ -5,6 +5,7 @@ import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
 import { RawImage } from '../../vhd/flat-image.ts';
 import { looksLikeVhd, OWN_CREATOR } from '../../vhd/footer.ts';
 import type { DiskImage } from '../../vhd/image.ts';
+import type { MemoryFile } from '../../vhd/memory-file.ts';
 import { openVhd } from '../../vhd/open.ts';
 import { detectImage, explainWrongKind } from './detect.ts';
 import { checkUnlocked, lockFile, type FileLock } from './lock-file.ts';
@@ -34,6 +35,8 @@ export interface OpenOptions {
   readonly mode?: WriteMode | undefined;
   /** Path of the undo file; by default the image's path with `.vud` appended. */
   readonly undoPath?: string | undefined;
+  /** In mode `undo-memory`: the changes to begin with, a differencing VHD over the image, as `contents` gave them. */
+  readonly memoryUndo?: MemoryFile | undefined;
 }
 
 export interface OpenDiskOptions extends OpenOptions {
@@ -50,6 +53,10 @@ export interface OpenDisk extends DiskImage {
   readonly mode: Exclude<WriteMode, 'auto'>;
   /** The undo file, in mode `undo-file`. */
   readonly undoPath: string | undefined;
+  /** Host files that hold the disk: image, parents, undo file. */
+  readonly files: readonly string[];
+  /** In mode `undo-memory` the changes, a differencing VHD. */
+  readonly contents: MemoryFile | undefined;
 }
 
 /**
@@ -72,7 +79,7 @@ export function openDisk(diskPath: string, options: OpenDiskOptions = {}): OpenD
   }
   const undone = fs.existsSync(path.resolve(options.undoPath ?? undoPathFor(full)));
   const mode = chooseMode(options.mode ?? 'auto', creator === OWN_CREATOR && !undone);
-  return openInMode(full, mode, options.undoPath, (file) => openImage(file, options));
+  return openInMode(full, mode, options, (file) => openImage(file, options));
 }
 
 /**
@@ -108,10 +115,10 @@ export function chooseMode(mode: WriteMode, own: boolean): Exclude<WriteMode, 'a
 export function openInMode(
   full: string,
   mode: Exclude<WriteMode, 'auto'>,
-  undoPath: string | undefined,
+  options: Pick<OpenOptions, 'undoPath' | 'memoryUndo'>,
   openBase: (file: RandomAccessFile) => DiskImage,
 ): OpenDisk {
-  const undo = path.resolve(undoPath ?? undoPathFor(full));
+  const undo = path.resolve(options.undoPath ?? undoPathFor(full));
   if (mode === 'write-through' && fs.existsSync(undo)) {
     throw new DiskError(
       DiskErrorCode.HasChild,
@@ -128,6 +135,7 @@ export function openInMode(
   const warnings = lock?.warning === undefined ? [] : [lock.warning];
   let file: RandomAccessFile | undefined;
   let image: DiskImage | undefined;
+  let contents: MemoryFile | undefined;
   try {
     file = openDiskFile(full, !writes);
     image = openBase(file);
@@ -141,7 +149,9 @@ export function openInMode(
       const touched = touchedParentWarning(image, full);
       if (touched !== undefined) warnings.push(touched);
     } else if (mode === 'undo-memory') {
-      image = openMemoryUndo(image);
+      const undone = openMemoryUndo(image, options.memoryUndo);
+      image = undone.image;
+      contents = undone.file;
     }
   } catch (error) {
     if (image !== undefined) image.close();
@@ -149,7 +159,7 @@ export function openInMode(
     lock?.unlock();
     throw error;
   }
-  return new LockedDisk(image, full, mode, mode === 'undo-file' ? undo : undefined, lock, warnings);
+  return new LockedDisk(image, full, mode, mode === 'undo-file' ? undo : undefined, contents, lock, warnings);
 }
 
 function openImage(file: RandomAccessFile, options: OpenDiskOptions): DiskImage {
@@ -171,6 +181,7 @@ class LockedDisk implements OpenDisk {
   readonly path: string;
   readonly mode: Exclude<WriteMode, 'auto'>;
   readonly undoPath: string | undefined;
+  readonly contents: MemoryFile | undefined;
   private readonly image: DiskImage;
   private readonly lock: FileLock | undefined;
   private readonly warnings: readonly string[];
@@ -180,6 +191,7 @@ class LockedDisk implements OpenDisk {
     fullPath: string,
     mode: Exclude<WriteMode, 'auto'>,
     undoPath: string | undefined,
+    contents: MemoryFile | undefined,
     lock: FileLock | undefined,
     warnings: readonly string[],
   ) {
@@ -187,10 +199,16 @@ class LockedDisk implements OpenDisk {
     this.path = fullPath;
     this.mode = mode;
     this.undoPath = undoPath;
+    this.contents = contents;
     this.lock = lock;
     this.warnings = warnings;
   }
 
+  get files(): readonly string[] {
+    const names: string[] = [];
+    for (let image: DiskImage | undefined = this.image; image; image = image.parent) names.push(image.name);
+    return this.contents === undefined ? names : names.filter((name) => name !== this.contents!.name);
+  }
   get name(): string {
     return this.image.name;
   }

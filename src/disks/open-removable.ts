@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
 import { RawImage } from '../../vhd/flat-image.ts';
+import type { MemoryFile } from '../../vhd/memory-file.ts';
 import { SECTOR_SIZE } from '../../vhd/geometry.ts';
 import { readExactly, type RandomAccessFile } from '../../vhd/random-access-file.ts';
 import { detectImage, explainWrongKind, FLOPPY_SIZES } from './detect.ts';
@@ -11,6 +12,9 @@ import { chooseMode, openInMode, type OpenOptions } from './open-disk.ts';
 /** A diskette image as the diskette controller takes it. */
 export interface OpenFloppy {
   readonly path: string;
+  /** As of `OpenDisk`. */
+  readonly files: readonly string[];
+  readonly contents: MemoryFile | undefined;
   /** Bytes. */
   readonly size: number;
   readonly readOnly: boolean;
@@ -43,12 +47,14 @@ function refuseFloppy(file: RandomAccessFile): void {
 export function openFloppy(floppyPath: string, options: OpenOptions = {}): OpenFloppy {
   const full = path.resolve(floppyPath);
   const mode = chooseMode(options.mode ?? 'auto', false);
-  const disk = openInMode(full, mode, options.undoPath, (file) => {
+  const disk = openInMode(full, mode, options, (file) => {
     refuseFloppy(file);
     return new RawImage(file);
   });
   return {
     path: full,
+    files: disk.files,
+    contents: disk.contents,
     size: disk.sectorCount * SECTOR_SIZE,
     readOnly: disk.readOnly,
     read: (offset, into) => disk.read(offset / SECTOR_SIZE, into),

@@ -81,11 +81,15 @@ export function touchedParentWarning(undo: DiskImage, basePath: string): string 
   );
 }
 
-/** An undo layer that is lost at close. On success `base` belongs to the result. */
-export function openMemoryUndo(base: DiskImage): DiskImage {
-  const file = new MemoryFile(`${base.name} (changes in memory)`);
-  createDifferencing(file, { parent: base, parentName: path.basename(base.name), locators: [] });
-  return openVhd(file, { parent: base });
+/**
+ * An undo layer that is lost at close. On success `base` belongs to the result.
+ * @param saved the file of an earlier one
+ * @throws DiskError `disk-parent-mismatch` if that one belongs to another disk
+ */
+export function openMemoryUndo(base: DiskImage, saved?: MemoryFile): { image: DiskImage; file: MemoryFile } {
+  const file = saved ?? new MemoryFile(`${base.name} (changes in memory)`);
+  if (!saved) createDifferencing(file, { parent: base, parentName: path.basename(base.name), locators: [] });
+  return { image: openVhd(file, { parent: base }), file };
 }
 
 function createUndoFile(base: DiskImage, basePath: string, undoPath: string): void {
@@ -123,7 +127,7 @@ export function createDurably(target: string, fill: (file: NodeFile) => void): v
 }
 
 /** Makes creations, renames and deletions in a folder durable. Hosts that cannot open folders do that by themselves. */
-function flushFolder(folder: string): void {
+export function flushFolder(folder: string): void {
   try {
     const descriptor = fs.openSync(folder, 'r');
     try {

@@ -1,6 +1,6 @@
 /** The library's machine, as programs see it. `createMachine` (src/index.ts) gives a `VirtualMachine`. */
 import type { RegisterState } from '../../cpu/processor.ts';
-import type { MachineConfiguration, MediaSource } from './configuration.ts';
+import type { MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
 import type { MachineEnd, MachineEvent, MachineEventOf, MachineEventType, MachineState } from './events.ts';
 
 /** A medium: the path of an image, or a source with options. */
@@ -150,13 +150,25 @@ export interface VirtualMachine extends AsyncDisposable, AsyncIterable<MachineEv
   /** COM1 and COM2. */
   readonly serial: readonly SerialPort[];
 
-  /** Powers on: `TurningOn`, `Running`. Rejects if an image or the firmware cannot be opened; the machine is off then. */
+  /**
+   * Powers on: `TurningOn`, `Running`; a saved machine goes on from its state: `TurningOn`, `Restoring`, `Running`. Rejects if an
+   * image, the firmware or the state cannot be opened; the machine is off, or saved, as before then.
+   */
   start(): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   reset(): Promise<void>;
   /** Cuts the power: `TurningOff`, `DeleteMachine`, `TurnedOff`. Does nothing when off. */
   turnOff(): Promise<void>;
+  /**
+   * Saves the machine and turns it off: `Saving`, `TurningOff`, `DeleteMachine`, `TurnedOff`; `state` is `Saved` then, and the
+   * next start goes on from there. If it fails, the machine goes on.
+   * @param path file for the state; without one (always in a page) the state is bytes
+   * @returns the state, for `savedState` of another machine's options
+   */
+  save(path?: string): Promise<SavedStateSource>;
+  /** Gives up the state of a saved machine, and deletes its file: the disks are as after a power cut. */
+  discardSavedState(): Promise<void>;
   /** Presses the ACPI power button: asks the guest to shut down. */
   pressPowerButton(): Promise<void>;
   /** Resolves when the machine is off, with the reason. Immediately if it is off. */

@@ -18,6 +18,7 @@ import { ResetCause } from '../../devices/device.ts';
 import type { EdgeLine } from '../../devices/interrupt-line.ts';
 import { LevelLine } from '../../devices/interrupt-line.ts';
 import type { RangeChange } from '../../devices/pci.ts';
+import type { StateDeclaration } from '../../devices/state.ts';
 import { DebugExit, debugConsole } from '../../devices/debug-port/debug-port.ts';
 import { Dec21140 } from '../../devices/dec21140/dec21140.ts';
 import { FwCfg } from '../../devices/fw-cfg/index.ts';
@@ -36,7 +37,7 @@ import { SystemControl } from '../../devices/system-control/system-control.ts';
 import type { PciFunction } from '../../devices/pci.ts';
 import type { Vga } from '../../devices/vga/vga.ts';
 import { AdapterWire } from './adapter-wire.ts';
-import type { Processor, ProcessorBus, ProcessorOptions } from '../../cpu/processor.ts';
+import type { Processor, ProcessorBus, ProcessorOptions, SavableProcessor } from '../../cpu/processor.ts';
 import { describeToFirmware } from '../firmware/configuration.ts';
 import type { FirmwareImages } from '../firmware/images.ts';
 import {
@@ -62,6 +63,7 @@ import { OnceLog } from './device-log.ts';
 import { Drives } from './drives.ts';
 import type { DiskError, DriveMedia } from './drives.ts';
 import { Inputs } from './inputs.ts';
+import { LazyMemory, type LazyMemoryOptions } from './lazy-memory.ts';
 import { MemoryMap } from './memory-map.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SerialWire } from './serial-wire.ts';
@@ -337,6 +339,26 @@ export class Board {
   }
 
   readonly #a20 = { fast: false, keyboard: true };
+
+  /** What the board itself remembers between its parts. */
+  get state(): StateDeclaration {
+    const held = { fastA20: this.#a20.fast, keyboardA20: this.#a20.keyboard, nmiMasked: this.#nmiMasked };
+    return {
+      target: held,
+      version: 1,
+      fields: (['fastA20', 'keyboardA20', 'nmiMasked'] as const).map((name) => ({ name, type: 'bool' })),
+      loaded: () => {
+        this.#nmiMasked = held.nmiMasked;
+        this.#setA20('fast', held.fastA20);
+        this.#setA20('keyboard', held.keyboardA20);
+      },
+    };
+  }
+
+  /** Provides RAM from now on as it is wanted; see `LazyMemory`. */
+  provideMemory(options: Pick<LazyMemoryOptions, 'blockBytes' | 'blocks' | 'load' | 'failed'>): LazyMemory {
+    return new LazyMemory({ ...options, processor: this.processor as SavableProcessor, bus: this.memoryBus });
+  }
 
   /** A20 is enabled while either of its two sources asks for it. */
   #setA20(source: 'fast' | 'keyboard', enabled: boolean): void {

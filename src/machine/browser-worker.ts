@@ -5,6 +5,7 @@ import { ErrorCode, VirtualServerError } from './errors.ts';
 import { bytesOpener } from './media.ts';
 import type { Message, Request } from './protocol.ts';
 import { serveMachine } from './server.ts';
+import { bytesStateFiles } from './state-files.ts';
 
 /** The part of a worker's global scope that is used here. */
 interface Scope {
@@ -22,6 +23,7 @@ serveMachine(
   },
   {
     opener: bytesOpener,
+    stateFiles: bytesStateFiles,
     createProcessor,
     loadFirmware: ({ bios, videoBios }) => {
       if (!(bios instanceof Uint8Array) || !(videoBios instanceof Uint8Array))

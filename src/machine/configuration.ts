@@ -122,6 +122,16 @@ export interface SmbiosConfiguration {
   readonly chassisAssetTag?: string;
 }
 
+/** A saved state: a file of the host, or bytes. */
+export interface SavedStateSource {
+  readonly path?: string;
+  readonly bytes?: Uint8Array;
+  /** Restore although the time of a disk's file differs, because it was copied; a disk that was changed breaks the guest. */
+  readonly trustMedia?: boolean;
+  /** Delete the file when the machine has been restored. */
+  readonly once?: boolean;
+}
+
 /** The machine as data; each property says its default. */
 export interface MachineConfiguration {
   /** Name in events and of files; default `machine`. */
@@ -164,6 +174,8 @@ export interface MachineConfiguration {
   readonly firmware?: FirmwareConfiguration;
   /** Default: the strings of the original product. */
   readonly smbios?: SmbiosConfiguration;
+  /** The machine is saved: it goes on from there when it is started. It must be built as it was. */
+  readonly savedState?: SavedStateSource;
 }
 
 export const DEFAULT_VIDEO_ADAPTER: VideoAdapterKind = 'dispi';

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { MachineOptions, VirtualMachine } from './api.ts';
 import { MachineHost, normaliseOptions } from './machine-host.ts';
 import { startNodeThread } from './node-thread.ts';
@@ -12,5 +13,6 @@ export function createMachine(options: MachineOptions = {}): VirtualMachine {
   return new MachineHost(normaliseOptions(options), {
     startThread: () => startNodeThread(),
     attach: (machine) => attachWires(machine, machine.configuration),
+    removeState: (path) => rm(path, { force: true }),
   });
 }

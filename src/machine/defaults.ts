@@ -7,7 +7,7 @@ import type {
   FloppyDriveConfiguration,
 } from './configuration.ts';
 import type { IdeDriveConfiguration, MachineConfiguration, ParallelConfiguration } from './configuration.ts';
-import type { SerialConfiguration, SmbiosConfiguration, TripleFaultPolicy } from './configuration.ts';
+import type { SavedStateSource, SerialConfiguration, SmbiosConfiguration, TripleFaultPolicy } from './configuration.ts';
 import { dynamicMac, parseMac } from '../network/mac-address.ts';
 import type { VideoAdapterKind } from './configuration.ts';
 import { DEFAULT_VIDEO_ADAPTER, MEMORY_MIB, checkConfiguration } from './configuration.ts';
@@ -39,6 +39,7 @@ export interface ResolvedConfiguration {
   readonly cmos: Uint8Array | undefined;
   readonly firmware: FirmwareConfiguration;
   readonly smbios: SmbiosConfiguration;
+  readonly savedState: SavedStateSource | undefined;
 }
 
 const MIB = 1 << 20;
@@ -70,6 +71,7 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     cmos: given.cmos,
     firmware: given.firmware ?? {},
     smbios: given.smbios ?? {},
+    savedState: given.savedState,
   };
 }
 

@@ -14,7 +14,7 @@ import { FLOPPY } from './board-layout.ts';
 import type { MediaSource } from './configuration.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
 import { asMediaError } from './media.ts';
-import type { MediaOpener, OpenedCd, OpenedDisk, OpenedFloppy } from './media.ts';
+import type { MediaOpener, OpenedCd, OpenedDisk, OpenedFloppy, SavedContents } from './media.ts';
 import { Unflushed } from './unflushed.ts';
 
 /** Opened media by place: IDE locations as channel * 2 + position, floppy drives from A: on. */
@@ -34,19 +34,25 @@ const CD_BLOCK = 2048;
 
 /**
  * Opens every medium that a configuration names; if one fails, those already open are closed.
+ * @param saved what a saved state holds of the medium in a place
  * @throws VirtualServerError `VS_MEDIA`
  */
-export function openDriveMedia(configuration: ResolvedConfiguration, opener: MediaOpener): DriveMedia {
+export function openDriveMedia(
+  configuration: ResolvedConfiguration,
+  opener: MediaOpener,
+  saved: (place: string) => SavedContents | undefined = () => undefined,
+): DriveMedia {
   const empty = <T>(length: number): (T | undefined)[] => Array.from<T | undefined>({ length });
   const media: DriveMedia = { disks: empty(IDE_LOCATIONS), optical: empty(IDE_LOCATIONS), floppies: empty(2) };
   try {
     for (const { channel, position, kind, media: source } of configuration.ide) {
       const at = channel * 2 + position;
-      if (kind === 'disk') media.disks[at] = opener.disk(source!);
-      else media.optical[at] = { disc: source && opener.cd(source) };
+      const contents = saved(ideName(at));
+      if (kind === 'disk') media.disks[at] = opener.disk(source!, contents);
+      else media.optical[at] = { disc: source && opener.cd(source, contents) };
     }
     configuration.floppies.forEach((drive, i) => {
-      media.floppies[i] = drive.media && openFloppy(drive.media, opener);
+      media.floppies[i] = drive.media && openFloppy(drive.media, opener, saved(`floppy${i}`));
     });
   } catch (error) {
     closeDriveMedia(media, () => {});
@@ -56,8 +62,8 @@ export function openDriveMedia(configuration: ResolvedConfiguration, opener: Med
 }
 
 /** Opens a floppy image whose size is that of a format. */
-function openFloppy(source: MediaSource, opener: MediaOpener): OpenedFloppy {
-  const medium = opener.floppy(source);
+function openFloppy(source: MediaSource, opener: MediaOpener, saved?: SavedContents): OpenedFloppy {
+  const medium = opener.floppy(source, saved);
   try {
     asMediaError(source, () => floppyGeometry(medium.size));
   } catch (error) {
@@ -179,6 +185,19 @@ export class Drives {
     floppies[index] = medium;
     if (medium) this.#floppy.insert(index, this.#watchedFloppy(index, medium));
     return `floppy${index}`;
+  }
+
+  /** Flushes every medium that can be written. @throws what the medium throws */
+  flush(): void {
+    const { disks, floppies } = this.#options.media;
+    disks.forEach((disk, at) => {
+      this.#unflushed.forget(ideName(at));
+      if (disk && !disk.readOnly) disk.flush();
+    });
+    floppies.forEach((floppy, i) => {
+      this.#unflushed.forget(`floppy${i}`);
+      if (floppy && !floppy.readOnly) floppy.flush();
+    });
   }
 
   /** Flushes writes that have waited long enough; see `Unflushed.settle`. */

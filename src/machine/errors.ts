@@ -8,6 +8,8 @@ export const ErrorCode = {
   InvalidState: 'VS_INVALID_STATE',
   /** A disk, CD or floppy image cannot be opened, read or written. */
   Media: 'VS_MEDIA',
+  /** A saved state cannot be written, is damaged, or does not fit the machine; `detail` has the code of the cause. */
+  SavedState: 'VS_SAVED_STATE',
   /** The BIOS or video BIOS image cannot be found or is not one. */
   Firmware: 'VS_FIRMWARE',
   /** Something awaited did not happen in time. */

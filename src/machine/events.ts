@@ -31,8 +31,10 @@ interface EventData {
   'vm.shutdown.requested': Record<string, never>;
   /** The guest chose an exit code through the debug-exit port. */
   'vm.debugExit': { readonly code: number };
-  /** The last event of a run. `code` is the debug-exit code, if that ended it. */
-  'vm.ended': { readonly code?: number; readonly message?: string };
+  /** The last event of a run. `code` is the debug-exit code, if that ended it; `saved` tells that a state was written. */
+  'vm.ended': { readonly code?: number; readonly message?: string; readonly saved?: boolean };
+  /** A long operation goes on: the part that is done, 0 to 1. */
+  'vm.task.progress': { readonly task: 'save'; readonly done: number };
   /** Another video mode; for text `width` and `height` count characters, else pixels. */
   'vm.screen.mode': { readonly mode: 'text' | 'graphics'; readonly width: number; readonly height: number };
   'vm.serial.output': { readonly port: number; readonly bytes: Uint8Array };
@@ -79,4 +81,6 @@ export interface MachineEnd {
   /** What the guest wrote to the debug-exit port (8, 16 or 32 bits) when `reason` is `debugExit`. */
   readonly code?: number;
   readonly message?: string;
+  /** The machine was saved and can be started from there. */
+  readonly saved?: boolean;
 }

@@ -8,6 +8,7 @@ import { KEYS, KEY_INDEX } from '../../devices/i8042/keys.ts';
 import { Mouse } from '../../devices/i8042/mouse.ts';
 import { translate } from '../../devices/i8042/translation.ts';
 import type { EdgeLine } from '../../devices/interrupt-line.ts';
+import type { StateDeclaration } from '../../devices/state.ts';
 
 export interface InputsOptions {
   readonly keyboardIrq: EdgeLine;
@@ -80,6 +81,23 @@ export class Inputs {
     });
     this.devices = [this.#controller, this.keyboard, this.mouse];
     this.#alarm = host.clock.alarm('typed keys', () => this.#next());
+  }
+
+  readonly name = 'typed-keys';
+
+  /** Typed keys that the guest has not taken: `KeyA+ KeyA-`. */
+  get state(): StateDeclaration {
+    const held = { waiting: this.#queue.map(({ code, down }) => `${code}${down ? '+' : '-'}`).join(' ') };
+    return {
+      target: held,
+      version: 1,
+      fields: [{ name: 'waiting', type: 'string' }],
+      loaded: () => {
+        const events = held.waiting.split(' ').map((key) => ({ code: key.slice(0, -1), down: key.endsWith('+') }));
+        this.#queue.splice(0, Infinity, ...events.filter(({ code }) => isKey(code)).slice(0, QUEUE_LIMIT));
+        if (this.#queue.length > 0) this.#alarm.set(this.#clock.now());
+      },
+    };
   }
 
   ports(): (readonly [number, BusRegion])[] {

@@ -12,7 +12,7 @@ import type {
 } from './api.ts';
 import { Client } from './client.ts';
 import type { MachineThread } from './client.ts';
-import type { IdeDriveConfiguration, MachineConfiguration, MediaSource } from './configuration.ts';
+import type { IdeDriveConfiguration, MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
 import { checkConfiguration } from './configuration.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import { EventHub } from './event-hub.ts';
@@ -25,6 +25,8 @@ import type { Message, Operation, Operations } from './protocol.ts';
 export interface MachineHostOptions {
   /** Starts a thread that serves one machine. */
   startThread(): Promise<MachineThread>;
+  /** Deletes the file of a saved state. */
+  removeState?(path: string): Promise<void>;
   /** Connects what the configuration places on the host (serial files, sockets); disposed at the end of the run. */
   attach?(machine: VirtualMachine): Promise<AsyncDisposable>;
 }
@@ -57,7 +59,7 @@ export class MachineHost implements VirtualMachine {
   readonly #serial: readonly HostSerial[];
   readonly #options: MachineHostOptions;
   readonly #hub = new EventHub();
-  #configuration: MachineConfiguration;
+  #configuration!: MachineConfiguration;
   #client: Client | undefined;
   #attached: AsyncDisposable | undefined;
   #state: MachineState = 'TurnedOff';
@@ -72,7 +74,7 @@ export class MachineHost implements VirtualMachine {
   /** @throws VirtualServerError `VS_INVALID_CONFIGURATION` */
   constructor(configuration: MachineConfiguration, options: MachineHostOptions) {
     checkConfiguration(configuration);
-    this.#configuration = configuration;
+    this.#setConfiguration(configuration);
     this.#options = options;
     const onEnd = (listener: () => void): Disposable => this.#hub.on('vm.ended', listener);
     this.screen = new HostScreen({
@@ -92,6 +94,11 @@ export class MachineHost implements VirtualMachine {
         new HostSerial({ name: `COM${port + 1}`, send: (bytes) => this.#ask('serialInput', { port, bytes }), onEnd }),
     );
     this.serial = this.#serial;
+  }
+
+  #setConfiguration(configuration: MachineConfiguration): void {
+    this.#configuration = configuration;
+    if (!this.#client) this.#state = configuration.savedState ? 'Saved' : 'TurnedOff';
   }
 
   get name(): string {
@@ -139,8 +146,32 @@ export class MachineHost implements VirtualMachine {
     } catch (error) {
       if (this.#client === client) this.#release();
       await this.#closing;
+      // A state that could not be restored is still there.
+      this.#setConfiguration(this.#configuration);
       throw error;
     }
+    this.#forgetState();
+  }
+
+  /** The next start is one from the disks. */
+  #forgetState(): void {
+    const { savedState: _, ...rest } = this.#configuration;
+    this.#setConfiguration(rest);
+  }
+
+  async save(path?: string): Promise<SavedStateSource> {
+    const savedState = await this.#ask('save', path);
+    await this.#closing;
+    this.#setConfiguration({ ...this.#configuration, savedState });
+    return savedState;
+  }
+
+  async discardSavedState(): Promise<void> {
+    const { savedState } = this.#configuration;
+    if (this.#client || !savedState)
+      throw new VirtualServerError(ErrorCode.InvalidState, `there is no saved state: the machine is ${this.#state}`);
+    if (savedState.path !== undefined) await this.#options.removeState?.(savedState.path);
+    this.#forgetState();
   }
 
   pause(): Promise<void> {
@@ -156,7 +187,7 @@ export class MachineHost implements VirtualMachine {
   }
 
   async turnOff(): Promise<void> {
-    if (this.#client && this.#state !== 'TurnedOff') await this.#ask('turnOff', undefined);
+    if (this.#client && this.#state !== 'TurnedOff' && this.#state !== 'Saved') await this.#ask('turnOff', undefined);
     await this.#closing;
   }
 
@@ -239,6 +270,8 @@ export class MachineHost implements VirtualMachine {
   ): void {
     if (this.#client)
       throw new VirtualServerError(ErrorCode.InvalidState, 'hard disks can be attached while the machine is off only');
+    if (this.#configuration.savedState)
+      throw new VirtualServerError(ErrorCode.InvalidState, 'the hardware of a saved machine cannot be changed');
     const { channel, position } = location;
     const others = (this.#configuration.ide ?? []).filter((d) => d.channel !== channel || d.position !== position);
     const configuration: MachineConfiguration = {

@@ -10,19 +10,22 @@ import type { FirmwareImages } from '../firmware/images.ts';
 import type { MachineStatistics } from './api.ts';
 import { Board } from './board.ts';
 import type { BoardSignals, CreateProcessor } from './board.ts';
-import type { FirmwareConfiguration, MachineConfiguration, MediaSource } from './configuration.ts';
+import type { FirmwareConfiguration, MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
 import { clockStart, resolveConfiguration } from './defaults.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
 import { closeDriveMedia, ideName, openDriveMedia } from './drives.ts';
-import type { DriveMedia } from './drives.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { MachineEnd, MachineEventData, MachineEventType, MachineReason, MachineState } from './events.ts';
 import type { MediaOpener } from './media.ts';
 import { Outputs } from './outputs.ts';
 import { createPacer, initialRate } from './pacing.ts';
-import type { Pacer } from './pacing.ts';
+import type { Powered } from './powered.ts';
+import { saveMachine } from './save-task.ts';
+import { OpenState } from './saving.ts';
 import { Scheduler } from './scheduler.ts';
 import { ScreenWatch } from './screen-watch.ts';
+import { asSavedStateError, savedStateError } from './state-errors.ts';
+import type { StateFiles } from './state-files.ts';
 import { Sleeper, nextTurn } from './turns.ts';
 
 /** What the machine needs of its host. */
@@ -30,6 +33,7 @@ export interface MachineHostServices {
   readonly opener: MediaOpener;
   readonly createProcessor: CreateProcessor;
   loadFirmware(configuration: FirmwareConfiguration): FirmwareImages;
+  readonly stateFiles: StateFiles;
   /** Monotonic milliseconds. */
   hostTime(): number;
   /** Milliseconds since 1970. */
@@ -53,24 +57,10 @@ const RUN_MS = 2;
 const RUN_VIRTUAL_NS = 4e6;
 const MIN_BUDGET = 2_000;
 const MAX_BUDGET = 4_000_000;
+/** Blocks of a saved state that are loaded after each slice. */
+const BLOCKS_PER_SLICE = 4;
 /** Shorter sleeps are not worth a timer. */
 const MIN_SLEEP_MS = 0.3;
-
-/** What runs while the power is on. */
-interface Powered {
-  readonly board: Board;
-  readonly scheduler: Scheduler;
-  readonly pacer: Pacer;
-  readonly media: DriveMedia;
-  readonly screen: ScreenWatch;
-  readonly outputs: Outputs;
-  busyMs: number;
-  idleMs: number;
-  /** Host milliseconds until unflushed writes are due on the disk. */
-  settleIn: number;
-  /** Host time at which the present sleep began. */
-  asleepSince: number | undefined;
-}
 
 export class Machine {
   readonly configuration: ResolvedConfiguration;
@@ -106,18 +96,36 @@ export class Machine {
   // ---- lifecycle -------------------------------------------------------------------------------------------------
 
   /**
-   * Builds the board, opens the media and starts the run loop.
-   * @throws VirtualServerError `VS_INVALID_STATE`, `VS_MEDIA`, `VS_FIRMWARE`; the machine stays off
+   * Builds the board, opens the media and starts the run loop; goes on from the saved state that the configuration names.
+   * @throws VirtualServerError `VS_INVALID_STATE`, `VS_MEDIA`, `VS_FIRMWARE`, `VS_SAVED_STATE`; the machine stays off
    */
   powerOn(): void {
     this.#require('start', 'TurnedOff');
+    const { savedState } = this.configuration;
+    if (!savedState) return this.#powerOn(undefined);
+    asSavedStateError(savedState, () => {
+      const state = new OpenState(savedState, this.#services.stateFiles);
+      try {
+        state.checkHardware(this.configuration);
+        this.#powerOn(state);
+      } catch (error) {
+        state.abandon();
+        throw error;
+      }
+    });
+  }
+
+  #powerOn(state: OpenState | undefined): void {
     const { configuration, screenListener } = this;
     const services = this.#services;
     this.#leds = JSON.stringify({ scroll: false, num: false, caps: false });
-    const firmware = services.loadFirmware(configuration.firmware);
-    const media = openDriveMedia(configuration, services.opener);
+    const supplied = services.loadFirmware(configuration.firmware);
+    const firmware = state ? { ...supplied, bios: state.bios() } : supplied;
+    const media = openDriveMedia(configuration, services.opener, (place) => state?.contents(place));
     try {
+      state?.checkMedia(media);
       this.#enter('TurningOn', 'host');
+      if (state) this.#enter('Restoring', 'host');
       media.disks.forEach((disk, at) => {
         for (const message of disk?.problems ?? [])
           this.#tell('disk.warning', { device: ideName(at), message }, 'disk');
@@ -133,6 +141,7 @@ export class Machine {
         clockStart: clockStart(configuration, services.wallClock(), services.zoneMinutes()),
         signals: this.#signals(outputs),
       });
+      const restored = state?.restore(board, (error) => this.#lost(error));
       const pacer = createPacer(configuration.clock, scheduler, () => services.hostTime());
       const screen = new ScreenWatch(board.vga, () => services.hostTime(), {
         changed: (state) => screenListener?.(state),
@@ -149,10 +158,12 @@ export class Machine {
         idleMs: 0,
         settleIn: Infinity,
         asleepSince: undefined,
+        executedBefore: (restored?.executed ?? 0) - board.processor.executed,
+        restoring: state && restored && { state, memory: restored.memory },
       };
     } catch (error) {
       closeDriveMedia(media, () => {});
-      this.#enter('TurnedOff', 'crash');
+      if (this.#state !== 'TurnedOff') this.#enter('TurnedOff', 'crash');
       throw error;
     }
     this.#pendingReset = undefined;
@@ -183,8 +194,9 @@ export class Machine {
     this.#enter('TurningOff', 'host');
     this.#enter('DeleteMachine', 'host');
     this.#enter('TurningOn', 'host');
-    const { board } = this.#powered!;
+    const { board, restoring } = this.#powered!;
     board.inputs.clear();
+    restoring?.memory.abandon();
     board.processor.ram.fill(0);
     board.reset(ResetCause.PowerOn);
     this.#tell('vm.reset', { cause: 'host' }, 'host');
@@ -196,6 +208,7 @@ export class Machine {
     const powered = this.#powered;
     if (!powered) return;
     powered.outputs.end();
+    powered.restoring?.state.close();
     this.#enter('TurningOff', end.reason);
     const vtime = this.vtime;
     closeDriveMedia(powered.media, (message) =>
@@ -205,14 +218,60 @@ export class Machine {
     this.#powered = undefined;
     this.#state = 'TurnedOff';
     this.#emit('vm.state.changed', { state: 'TurnedOff' }, vtime, end.reason);
-    const { code, message } = end;
-    this.#emit(
-      'vm.ended',
-      { ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { message }) },
-      vtime,
-      end.reason,
-    );
+    const { reason, ...data } = end;
+    this.#emit('vm.ended', data, vtime, reason);
     this.#sleeper.wake();
+  }
+
+  /**
+   * Writes the state of the machine and cuts its power.
+   * @param path file; undefined for bytes
+   * @throws VirtualServerError `VS_INVALID_STATE`, `VS_SAVED_STATE`: the machine goes on; `VS_ABORTED`: it was turned off meanwhile
+   */
+  async save(path: string | undefined): Promise<SavedStateSource> {
+    this.#require('save', 'Running', 'Paused');
+    const powered = this.#powered!;
+    const before = this.#state;
+    if (powered.board.processor.tripleFault)
+      throw new VirtualServerError(ErrorCode.InvalidState, 'the processor is shut down by a triple fault');
+    this.#enter('Saving', 'host');
+    try {
+      this.#carryOut(powered.board);
+      if (this.#powered !== powered)
+        throw new VirtualServerError(ErrorCode.Aborted, 'the guest ended before it could be saved');
+      const saved = await saveMachine(powered, path, {
+        configuration: this.configuration,
+        files: this.#services.stateFiles,
+        services: this.#services,
+        progress: (done) => this.#tell('vm.task.progress', { task: 'save', done }),
+        isOn: () => this.#powered === powered,
+      });
+      this.powerOff({ reason: 'host', saved: true });
+      return saved;
+    } catch (error) {
+      if (this.#powered === powered) {
+        if (before === 'Running') this.#run('host');
+        else this.#enter(before, 'host');
+      }
+      throw savedStateError({ ...(path === undefined ? {} : { path }) }, error);
+    }
+  }
+
+  /** A part of the memory of a saved state cannot be read any more. */
+  #lost(error: unknown): void {
+    this.#pendingEnd = { reason: 'crash', message: `the saved state cannot be read: ${(error as Error).message}` };
+    this.#powered?.board.processor.stop();
+  }
+
+  /** Loads some of what a saved state still holds. @returns whether there is more */
+  #provide(powered: Powered): boolean {
+    const { restoring } = powered;
+    if (!restoring) return false;
+    restoring.memory.provideSome(BLOCKS_PER_SLICE);
+    if (restoring.memory.missing > 0) return true;
+    powered.restoring = undefined;
+    restoring.state.close();
+    return false;
   }
 
   pressPowerButton(): void {
@@ -296,7 +355,7 @@ export class Machine {
     const powered = this.#powered;
     const asleep = powered?.asleepSince === undefined ? 0 : this.#services.hostTime() - powered.asleepSince;
     return {
-      instructions: powered?.board.processor.executed ?? 0,
+      instructions: powered ? powered.executedBefore + powered.board.processor.executed : 0,
       virtualSeconds: this.vtime,
       busySeconds: (powered?.busyMs ?? 0) / 1000,
       idleSeconds: ((powered?.idleMs ?? 0) + asleep) / 1000,
@@ -405,6 +464,7 @@ export class Machine {
     outputs.flush();
     screen.ranUntil(now);
     powered.settleIn = board.drives.settle(now);
+    if (this.#provide(powered)) return 0;
     return Math.max(sleep, pacer.hold());
   }
 

@@ -7,20 +7,41 @@ import type { DiskImage, RandomAccessFile } from '../../vhd/index.ts';
 import type { MediaSource } from './configuration.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
 
+/** What a saved state keeps of a medium itself, because it is in no file of the host: bytes, or changes held in memory. */
+export interface MediumContents {
+  size(): number;
+  read(offset: number, into: Uint8Array): number;
+}
+
+/** The same on its way back. */
+export interface SavedContents {
+  /** Bytes. */
+  readonly size: number;
+  /** Gives the parts that are not zero, in order. */
+  each(take: (offset: number, bytes: Uint8Array) => void): void;
+}
+
+/** What saved states need to know of a medium. */
+export interface OpenedMedium {
+  /** Files of the host that it is made of: image, parents, undo disk. */
+  readonly files?: readonly string[];
+  readonly contents?: MediumContents | undefined;
+}
+
 /** A hard disk image in a machine. */
-export interface OpenedDisk extends BlockMedia {
+export interface OpenedDisk extends BlockMedia, OpenedMedium {
   readonly geometry: DiskGeometry;
   /** What is wrong with the image, one sentence each; it can be used all the same. */
   readonly problems: readonly string[];
   close(): void;
 }
 
-export interface OpenedCd extends CdMedia {
+export interface OpenedCd extends CdMedia, OpenedMedium {
   close(): void;
 }
 
 /** A floppy image, byte-addressed in whole sectors. */
-export interface OpenedFloppy {
+export interface OpenedFloppy extends OpenedMedium {
   /** Bytes. */
   readonly size: number;
   readonly readOnly: boolean;
@@ -30,11 +51,14 @@ export interface OpenedFloppy {
   close(): void;
 }
 
-/** Opens what a configuration names. All three throw `VirtualServerError` with code `VS_MEDIA`. */
+/**
+ * Opens what a configuration names. All three throw `VirtualServerError` with code `VS_MEDIA`.
+ * With `saved` the medium is as it was when the machine was saved.
+ */
 export interface MediaOpener {
-  disk(source: MediaSource): OpenedDisk;
-  cd(source: MediaSource): OpenedCd;
-  floppy(source: MediaSource): OpenedFloppy;
+  disk(source: MediaSource, saved?: SavedContents): OpenedDisk;
+  cd(source: MediaSource, saved?: SavedContents): OpenedCd;
+  floppy(source: MediaSource, saved?: SavedContents): OpenedFloppy;
 }
 
 const SECTOR = 512;
@@ -62,8 +86,22 @@ function sharedFile(bytes: Uint8Array): RandomAccessFile {
   };
 }
 
-function fileOf(source: MediaSource): RandomAccessFile {
+/** A file in memory with what a state holds. */
+export function savedFile(name: string, saved: SavedContents): MemoryFile {
+  const file = new MemoryFile(name);
+  file.truncate(saved.size);
+  saved.each((offset, bytes) => file.write(offset, bytes));
+  return file;
+}
+
+function fileOf(source: MediaSource, saved: SavedContents | undefined): RandomAccessFile {
   const { bytes, mode = 'memory' } = source;
+  if (saved) {
+    if (mode !== 'direct' || !bytes) return savedFile('bytes', saved);
+    bytes.fill(0);
+    saved.each((offset, part) => bytes.set(part.subarray(0, Math.max(0, bytes.length - offset)), offset));
+    return sharedFile(bytes);
+  }
   if (!bytes)
     throw new VirtualServerError(ErrorCode.Media, `${source.path}: files cannot be opened on this host; give bytes`, {
       subject: source.path,
@@ -84,8 +122,9 @@ export function asMediaError<T>(source: MediaSource, open: () => T): T {
   }
 }
 
-function floppyOver(image: DiskImage): OpenedFloppy {
+function floppyOver(image: DiskImage, contents: MediumContents): OpenedFloppy {
   return {
+    contents,
     size: image.sectorCount * SECTOR,
     readOnly: image.readOnly,
     read: (offset, into) => image.read(offset / SECTOR, into),
@@ -97,19 +136,24 @@ function floppyOver(image: DiskImage): OpenedFloppy {
 
 /** Opens media given as bytes. */
 export const bytesOpener: MediaOpener = {
-  disk: (source) =>
+  disk: (source, saved) =>
     asMediaError(source, () => {
-      const file = fileOf(source);
-      return looksLikeVhd(file) ? openVhd(file) : new RawImage(file);
+      const file = fileOf(source, saved);
+      return Object.assign(looksLikeVhd(file) ? openVhd(file) : new RawImage(file), { contents: file });
     }),
-  cd: (source) =>
+  cd: (source, saved) =>
     asMediaError(source, () => {
-      const file = fileOf({ ...source, mode: 'read-only' });
+      const file = fileOf({ ...source, mode: 'read-only' }, saved);
       return {
+        contents: file,
         blockCount: Math.ceil(file.size() / CD_BLOCK_BYTES),
         read: (block, into) => void into.fill(0, file.read(block * CD_BLOCK_BYTES, into)),
         close: () => file.close(),
       };
     }),
-  floppy: (source) => asMediaError(source, () => floppyOver(new RawImage(fileOf(source)))),
+  floppy: (source, saved) =>
+    asMediaError(source, () => {
+      const file = fileOf(source, saved);
+      return floppyOver(new RawImage(file), file);
+    }),
 };

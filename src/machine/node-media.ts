@@ -3,7 +3,7 @@ import { openCd, openDisk, openFloppy } from '../disks/index.ts';
 import type { WriteMode } from '../disks/index.ts';
 import type { DiskMode, MediaSource } from './configuration.ts';
 import type { MediaOpener } from './media.ts';
-import { asMediaError, bytesOpener } from './media.ts';
+import { asMediaError, bytesOpener, savedFile } from './media.ts';
 
 const MODES: Readonly<Record<DiskMode, WriteMode>> = {
   auto: 'auto',
@@ -19,14 +19,30 @@ const modeOf = (source: MediaSource): { mode: WriteMode; undoPath?: string } => 
 });
 
 export const nodeOpener: MediaOpener = {
-  disk: (source) =>
+  disk: (source, saved) =>
     source.path === undefined
-      ? bytesOpener.disk(source)
-      : asMediaError(source, () => openDisk(source.path!, { ...modeOf(source), parentFolders: source.parentFolders })),
-  cd: (source) =>
-    source.path === undefined ? bytesOpener.cd(source) : asMediaError(source, () => openCd(source.path!)),
-  floppy: (source) =>
+      ? bytesOpener.disk(source, saved)
+      : asMediaError(source, () =>
+          openDisk(source.path!, {
+            ...modeOf(source),
+            parentFolders: source.parentFolders,
+            memoryUndo: saved && savedFile(`${source.path} (changes in memory)`, saved),
+          }),
+        ),
+  cd: (source, saved) =>
     source.path === undefined
-      ? bytesOpener.floppy(source)
-      : asMediaError(source, () => openFloppy(source.path!, modeOf(source))),
+      ? bytesOpener.cd(source, saved)
+      : asMediaError(source, () => {
+          const disc = openCd(source.path!);
+          return Object.assign(disc, { files: [disc.path] });
+        }),
+  floppy: (source, saved) =>
+    source.path === undefined
+      ? bytesOpener.floppy(source, saved)
+      : asMediaError(source, () =>
+          openFloppy(source.path!, {
+            ...modeOf(source),
+            memoryUndo: saved && savedFile(`${source.path} (changes in memory)`, saved),
+          }),
+        ),
 };

@@ -3,11 +3,13 @@ import { createProcessor } from '../../cpu/index.ts';
 import { loadFirmware } from '../firmware/node-loader.ts';
 import type { MachineHostServices } from './machine.ts';
 import { nodeOpener } from './node-media.ts';
+import { nodeStateFiles } from './node-state-files.ts';
 
 export const nodeServices: MachineHostServices = {
   opener: nodeOpener,
   createProcessor,
   loadFirmware,
+  stateFiles: nodeStateFiles,
   hostTime: () => performance.now(),
   wallClock: () => Date.now(),
   zoneMinutes: () => -new Date().getTimezoneOffset(),

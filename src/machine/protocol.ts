@@ -1,7 +1,7 @@
 /** Messages between a machine's thread and its host. Plain data; nothing but speed would change without a thread. */
 import type { RegisterState } from '../../cpu/processor.ts';
 import type { MachineStatistics, ScreenImage, ScreenState } from './api.ts';
-import type { MachineConfiguration, MediaSource } from './configuration.ts';
+import type { MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
 import type { ErrorCode } from './errors.ts';
 import { ErrorCode as Codes, VirtualServerError } from './errors.ts';
 import type { MachineEvent } from './events.ts';
@@ -14,6 +14,8 @@ export interface Operations {
   resume: [undefined, void];
   reset: [undefined, void];
   turnOff: [undefined, void];
+  /** Writes the machine's state to the file, or gives it as bytes, and turns the machine off. */
+  save: [string | undefined, SavedStateSource];
   pressPowerButton: [undefined, void];
   readScreen: [undefined, ScreenState];
   screenImage: [undefined, ScreenImage];

@@ -41,6 +41,19 @@ class ScheduledAlarm implements Alarm {
   }
 }
 
+/** An alarm that was set: its name, which of those of that name it is, and its deadline. */
+export type PendingAlarm = readonly [name: string, instance: number, deadline: Nanoseconds];
+
+/** The clock between two runs of the processor. */
+export interface ClockState {
+  /** Virtual time of the last rebase, and instructions executed since. */
+  readonly base: Nanoseconds;
+  readonly sinceBase: number;
+  readonly nsPerInstruction: number;
+  /** In the order in which they will run. */
+  readonly pending: readonly PendingAlarm[];
+}
+
 const earlier = (a: ScheduledAlarm, b: ScheduledAlarm): boolean =>
   a.deadline < b.deadline || (a.deadline === b.deadline && a.order < b.order);
 
@@ -52,6 +65,8 @@ export class Scheduler implements Clock {
   /** Binary heap over `earlier`. */
   readonly #heap: ScheduledAlarm[] = [];
   #order = 0;
+  /** Every alarm ever made, by name. */
+  readonly #alarms = new Map<string, ScheduledAlarm[]>();
 
   /** @param nsPerInstruction virtual nanoseconds per executed instruction, > 0 */
   constructor(nsPerInstruction: number) {
@@ -90,7 +105,39 @@ export class Scheduler implements Clock {
   }
 
   alarm(name: string, callback: () => void): Alarm {
-    return new ScheduledAlarm(this, name, callback);
+    const alarm = new ScheduledAlarm(this, name, callback);
+    const namesakes = this.#alarms.get(name);
+    if (namesakes) namesakes.push(alarm);
+    else this.#alarms.set(name, [alarm]);
+    return alarm;
+  }
+
+  capture(): ClockState {
+    const inOrder = [...this.#heap].sort((a, b) => (earlier(a, b) ? -1 : 1));
+    return {
+      base: this.#base,
+      sinceBase: (this.#processor?.executed ?? 0) - this.#baseExecuted,
+      nsPerInstruction: this.#nsPerInstruction,
+      pending: inOrder.map((alarm) => [alarm.name, this.#alarms.get(alarm.name)!.indexOf(alarm), alarm.deadline]),
+    };
+  }
+
+  /** Sets the time, to the last bit what it was; alarms stay. */
+  restoreTime(saved: Omit<ClockState, 'pending'>): void {
+    this.#base = saved.base;
+    this.#baseExecuted = (this.#processor?.executed ?? 0) - saved.sinceBase;
+    this.#nsPerInstruction = saved.nsPerInstruction;
+  }
+
+  /**
+   * Sets alarms as they were, in the order in which they will run. Devices have set theirs from their own state before; those
+   * that nothing is known of stay as the devices set them.
+   */
+  restoreAlarms(pending: readonly PendingAlarm[]): void {
+    for (const [name, instance, deadline] of pending) {
+      const alarm = this.#alarms.get(name)?.[instance];
+      if (alarm) this.arm(alarm, deadline);
+    }
   }
 
   /** Earliest deadline, or `Infinity`. */

@@ -1,5 +1,6 @@
 /** The far end of a serial cable: takes what the guest sends, and feeds the UART as fast as it accepts bytes. */
 import type { Ns16550 } from '../../devices/ns16550/ns16550.ts';
+import type { StateDeclaration } from '../../devices/state.ts';
 
 /** Bytes waiting for the guest; more than this are dropped, as on a line without flow control. */
 const INPUT_LIMIT = 1 << 20;
@@ -19,6 +20,28 @@ export class SerialWire {
   /** Bytes not yet taken by the guest. */
   get pending(): number {
     return this.#queued;
+  }
+
+  /** Bytes on their way to the guest. */
+  get state(): StateDeclaration {
+    const held = { waiting: new Uint8Array(this.#queued) };
+    let at = 0;
+    this.#queue.forEach((chunk, i) => {
+      const rest = i === 0 ? chunk.subarray(this.#position) : chunk;
+      held.waiting.set(rest, at);
+      at += rest.length;
+    });
+    return {
+      target: held,
+      version: 1,
+      fields: [{ name: 'waiting', type: { buffer: INPUT_LIMIT } }],
+      loaded: () => {
+        const waiting = Uint8Array.from(held.waiting);
+        this.#queue.splice(0, Infinity, ...(waiting.length > 0 ? [waiting] : []));
+        this.#position = 0;
+        this.#queued = waiting.length;
+      },
+    };
   }
 
   /** Sends bytes to the guest. @returns how many were taken into the queue */

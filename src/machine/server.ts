@@ -77,6 +77,7 @@ class MachineServer {
       resume: () => this.#on().resume(),
       reset: () => this.#on().reset(),
       turnOff: () => this.#machine?.powerOff(),
+      save: (path) => this.#on().save(path),
       pressPowerButton: () => this.#on().pressPowerButton(),
       readScreen: () => this.#on().screen.read(),
       screenImage: () => this.#on().screen.image(),

@@ -5,6 +5,7 @@ import type { MachineEvent } from '../../src/machine/events.ts';
 import { startInline } from '../../src/machine/inline-thread.ts';
 import { MachineHost, normaliseOptions } from '../../src/machine/machine-host.ts';
 import { bytesOpener } from '../../src/machine/media.ts';
+import { bytesStateFiles } from '../../src/machine/state-files.ts';
 import { createDynamic, MemoryFile } from '../../vhd/index.ts';
 import { FakeProcessor } from './fake-processor.ts';
 import type { Step } from './fake-processor.ts';
@@ -22,6 +23,7 @@ function setup(options: MachineOptions = {}, ...script: Step[]): Setup {
       Promise.resolve(
         startInline({
           opener: bytesOpener,
+          stateFiles: bytesStateFiles,
           createProcessor: (processorOptions, bus) => {
             cpu = new FakeProcessor(processorOptions, bus);
             cpu.script.push(...script);
@@ -321,6 +323,7 @@ describe('a thread that dies', () => {
       startThread: () => {
         const inline = startInline({
           opener: bytesOpener,
+          stateFiles: bytesStateFiles,
           createProcessor: (options, bus) => new FakeProcessor(options, bus),
           loadFirmware,
           hostTime: () => performance.now(),
