@@ -38,11 +38,15 @@ const OPERATIONS: readonly Operation[] = ['add', 'sub', 'mul', 'div'];
 /** Result patterns of the second smallest normal exponent on: rounding cannot have hidden an underflow. */
 const safeFrom = (t: LaneType): bigint => 2n << BigInt(t.format.fraction);
 
-/** Which lanes with result zero are exact. */
-function exactZero(t: LaneType, operation: Operation, r: V128, x: Vector, y: Vector): V128 {
-  if (operation === 'add' || operation === 'sub') return isZero(t, r);
-  const cause = operation === 'mul' ? bits.or(isZero(t, x), isZero(t, y)) : isZero(t, x);
-  return bits.and(isZero(t, r), cause);
+/** Which lanes have a result zero or infinity that is exact, from magnitudes. */
+function exactExtreme(t: LaneType, operation: Operation, z: V128, x: Vector, y: Vector): V128 {
+  const isInfinite = (a: V128): V128 => t.eq(a, t.fill(t.format.infinity));
+  const infiniteCause = operation === 'div' ? isInfinite(x) : bits.or(isInfinite(x), isInfinite(y));
+  const infinite = bits.and(isInfinite(z), infiniteCause);
+  const zero = isZero(t, z);
+  if (operation === 'add' || operation === 'sub') return bits.or(zero, infinite);
+  const zeroCause = bits.or(isZero(t, x), operation === 'mul' ? isZero(t, y) : isInfinite(y));
+  return bits.or(bits.and(zero, zeroCause), infinite);
 }
 
 /** Applies a soft function lane by lane and enters the exceptions. */
@@ -67,9 +71,10 @@ function packed(m: ModuleBuilder, e: Exceptions, t: LaneType, soft: SoftFormat, 
       const x = f.let(magnitudes(t, a));
       const y = f.let(magnitudes(t, b));
       const z = f.let(magnitudes(t, r));
-      const operands = bits.and(bits.or(normal(t, x), isZero(t, x)), bits.or(normal(t, y), isZero(t, y)));
-      const result = bits.or(normal(t, z, safeFrom(t)), exactZero(t, operation, z, x, y));
-      f.if(t.all(bits.and(operands, result)), () => f.return(r));
+      // A NaN among the operands makes the result one.
+      const denormal = bits.or(isDenormal(t, x), isDenormal(t, y));
+      const result = bits.or(normal(t, z, safeFrom(t)), exactExtreme(t, operation, z, x, y));
+      f.if(t.all(bits.andnot(result, denormal)), () => f.return(r));
     });
     f.return(eachLane(t, f, e, t.count, (n) => f.call(soft[operation], t.extract(a, n), t.extract(b, n))));
     f.unreachable();
@@ -92,14 +97,20 @@ function scalar(m: ModuleBuilder, e: Exceptions, t: LaneType, soft: SoftFormat, 
       const x = f.let(i64.and(t.extract(a, 0), format.sign - 1n));
       const y = f.let(i64.and(t.extract(b, 0), format.sign - 1n));
       const z = f.let(i64.and(r, format.sign - 1n));
-      const isNormal = (v: Expr<'i64'>, from = smallest): Expr<'i32'> =>
-        i64.lt_u(i64.sub(v, from), format.infinity - from);
-      const zeroResult =
-        operation === 'mul' ? i32.or(i64.eqz(x), i64.eqz(y)) : operation === 'div' ? i64.eqz(x) : i32.const(1);
-      const ok = i32.and(
-        i32.and(i32.or(isNormal(x), i64.eqz(x)), i32.or(isNormal(y), i64.eqz(y))),
-        i32.or(isNormal(z, safeFrom(t)), i32.and(i64.eqz(z), zeroResult)),
+      const isDenormal = (v: Expr<'i64'>): Expr<'i32'> => i64.lt_u(i64.sub(v, 1n), smallest - 1n);
+      const isInfinite = (v: Expr<'i64'>): Expr<'i32'> => i64.eq(v, format.infinity);
+      const zeroCause =
+        operation === 'mul'
+          ? i32.or(i64.eqz(x), i64.eqz(y))
+          : operation === 'div'
+            ? i32.or(i64.eqz(x), isInfinite(y))
+            : i32.const(1);
+      const infiniteCause = operation === 'div' ? isInfinite(x) : i32.or(isInfinite(x), isInfinite(y));
+      const result = i32.or(
+        i64.lt_u(i64.sub(z, safeFrom(t)), format.infinity - safeFrom(t)),
+        i32.or(i32.and(i64.eqz(z), zeroCause), i32.and(isInfinite(z), infiniteCause)),
       );
+      const ok = i32.and(result, i32.eqz(i32.or(isDenormal(x), isDenormal(y))));
       f.if(ok, () => f.return(t.replace(a, 0, r)));
     });
     const r = f.let(f.call(soft[operation], t.extract(a, 0), t.extract(b, 0)));

@@ -1,6 +1,8 @@
 /** SSE and SSE2 floating-point instructions: operands and traps around the functions of `defineMedia`. Intel SDM volume 2. */
+import type { Label, Local, V128, ValueType } from '../emitter/index.ts';
 import {
   call,
+  type Context,
   type Emit,
   enterSse,
   enterMmx,
@@ -10,20 +12,66 @@ import {
   startMmx,
   xmmSource,
 } from './access.ts';
+import { FAST_SCALAR, FAST_VECTOR, fastFlags, fastFromInteger, fastToInteger } from './fast.ts';
 import { FUNCTION_PREFIX } from './mxcsr.ts';
-import { i64x2, low64 } from './simd.ts';
+import { i32x4, i64x2, low64 } from './simd.ts';
 
 const named = (name: string): string => FUNCTION_PREFIX + name;
+
+/** `fast` in place, which may branch to its label with nothing committed; then `general`. */
+function fastOrGeneral(c: Context, fast: (general: Label) => void, general: () => void): void {
+  const { f } = c;
+  f.block((done) => {
+    f.block((otherwise) => {
+      fast(otherwise);
+      f.br(done);
+    });
+    general();
+  });
+}
+/** Bit pattern of a scalar operand. */
+const scalarSource = (c: Context, size: 4 | 8): Local => {
+  if (c.isMemory) return size === 4 ? c.load(4) : c.loadI64();
+  const source = c.readXmmRm();
+  return c.f.let<ValueType>(size === 4 ? i32x4.extract(source, 0) : i64x2.extract(source, 0));
+};
+const splat = (pattern: Local): V128 =>
+  pattern.type === 'i32' ? i32x4.splat(pattern as Local<'i32'>) : i64x2.splat(pattern as Local<'i64'>);
 
 /** XMM = f(XMM, XMM/memory). */
 export const binary =
   (name: string, size: 4 | 8 | 16): Emit =>
   (c) => {
     enterSse(c);
-    const b = c.f.let(xmmSource(c, size));
-    const r = call(c, 'v128', named(name), c.readXmmReg(), b);
-    raisePending(c);
-    c.writeXmmReg(r);
+    const { f } = c;
+    const complete = (a: V128, b: V128): void => {
+      const r = call(c, 'v128', named(name), a, b);
+      raisePending(c);
+      c.writeXmmReg(r);
+    };
+    const onVector = FAST_VECTOR[name];
+    const onScalar = FAST_SCALAR[name];
+    if (onScalar && size !== 16) {
+      const b = scalarSource(c, size);
+      const a = f.let(c.readXmmReg());
+      fastOrGeneral(
+        c,
+        (general) => c.writeXmmReg(onScalar(f, a, b, general)),
+        () => complete(a, splat(b)),
+      );
+      return;
+    }
+    const b = f.let(xmmSource(c, size));
+    if (!onVector) {
+      complete(c.readXmmReg(), b);
+      return;
+    }
+    const a = f.let(c.readXmmReg());
+    fastOrGeneral(
+      c,
+      (general) => c.writeXmmReg(onVector(f, a, b, general)),
+      () => complete(a, b),
+    );
   };
 /** CMPcc with its predicate in the immediate. */
 export const compare =
@@ -40,9 +88,18 @@ export const compareFlags =
   (name: string, size: 4 | 8): Emit =>
   (c) => {
     enterSse(c);
-    const b = c.f.let(xmmSource(c, size));
-    const image = call(c, 'i32', named(name), c.readXmmReg(), b);
-    raisePending(c);
+    const { f } = c;
+    const b = scalarSource(c, size);
+    const a = f.let(c.readXmmReg());
+    const image = f.local('i32');
+    fastOrGeneral(
+      c,
+      (general) => f.set(image, fastFlags(size === 4 ? 'ss' : 'sd')(f, a, b, general)),
+      () => {
+        f.set(image, call(c, 'i32', named(name), a, splat(b)));
+        raisePending(c);
+      },
+    );
     c.setStatusFlags(image);
   };
 
@@ -52,18 +109,32 @@ export const fromGeneral =
   (c) => {
     enterSse(c);
     const value = c.f.let(c.readRm(4));
-    const r = call(c, 'v128', named(name), c.readXmmReg(), value);
-    raisePending(c);
-    c.writeXmmReg(r);
+    const a = c.f.let(c.readXmmReg());
+    fastOrGeneral(
+      c,
+      (general) => c.writeXmmReg(fastFromInteger(c.f, name, a, value, general)),
+      () => {
+        const r = call(c, 'v128', named(name), a, value);
+        raisePending(c);
+        c.writeXmmReg(r);
+      },
+    );
   };
 /** CVTSS2SI, CVTSD2SI and the truncating ones. */
 export const toGeneral =
   (name: string, size: 4 | 8): Emit =>
   (c) => {
     enterSse(c);
-    const r = call(c, 'i32', named(name), xmmSource(c, size));
-    raisePending(c);
-    c.writeReg(4, r);
+    const b = scalarSource(c, size);
+    fastOrGeneral(
+      c,
+      (general) => c.writeReg(4, fastToInteger(c.f, size, b, name.startsWith('cvtt'), general)),
+      () => {
+        const r = call(c, 'i32', named(name), splat(b));
+        raisePending(c);
+        c.writeReg(4, r);
+      },
+    );
   };
 /** CVTPI2PS, CVTPI2PD. A memory operand leaves the MMX registers alone. */
 export const fromMmx =

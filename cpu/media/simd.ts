@@ -103,6 +103,7 @@ export const i32x4 = {
   extmul_high_i16x8_s: binary(189),
   extmul_low_i16x8_u: binary(190),
   extmul_high_i16x8_u: binary(191),
+  trunc_sat_f32x4_s: unary(248),
 };
 
 export const i64x2 = {
@@ -121,6 +122,10 @@ export const i64x2 = {
 };
 
 export const f32x4 = {
+  nearest: unary(106),
+  abs: unary(224),
+  pmin: binary(234),
+  pmax: binary(235),
   extract: (a: V128, lane: number): Expr<'f32'> => v128.scalar('f32', 31, [a], [lane]),
   replace: (a: V128, lane: number, value: Expr<'f32'>): V128 => v128.op(32, [a, value], [lane]),
   eq: binary(65),
@@ -136,6 +141,8 @@ export const f32x4 = {
 };
 
 export const f64x2 = {
+  pmin: binary(246),
+  pmax: binary(247),
   extract: (a: V128, lane: number): Expr<'f64'> => v128.scalar('f64', 33, [a], [lane]),
   replace: (a: V128, lane: number, value: Expr<'f64'>): V128 => v128.op(34, [a, value], [lane]),
   eq: binary(71),

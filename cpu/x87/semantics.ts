@@ -85,6 +85,17 @@ function compute(c: Context, stack: Stack, operation: string, to: Slot, a: Value
 }
 const baseOf = (operation: Operation): string => operation.replace('Reverse', '');
 
+/** Integer operands are rare: their instructions are not worth the room of a short path. */
+function arithmeticInPlace(
+  c: Context,
+  format: MemoryFormat,
+  fast: (general: Label) => void,
+  general: () => void,
+): void {
+  if (kind(format) === 'Integer') general();
+  else fastOrGeneral(c, fast, general);
+}
+
 /** FADD … FDIVR, FIADD … FIDIVR with memory. */
 export const arithmeticMemory =
   (operation: Operation, format: MemoryFormat): Emit =>
@@ -93,8 +104,9 @@ export const arithmeticMemory =
     const word = wait(c);
     const value = readOperand(c, format);
     record(c);
-    fastOrGeneral(
+    arithmeticInPlace(
       c,
+      format,
       (general) => {
         const stack = new Stack(c, word);
         f.brIf(general, i32.eqz(stack.holds(stack.top)));
@@ -152,8 +164,9 @@ export const compareMemory =
     const word = wait(c);
     const value = readOperand(c, format);
     record(c);
-    fastOrGeneral(
+    arithmeticInPlace(
       c,
+      format,
       (general) => {
         const stack = new Stack(c, word);
         const b = unpackOperand(f, format, value, general);
