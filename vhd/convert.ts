@@ -1,10 +1,17 @@
 /** Copying a disk, with everything its parents hold, into a new file of any format. */
-import { DiskError, DiskErrorCode } from './errors.ts';
+import { isZero } from './bytes.ts';
+import { createDifferencing, createDynamic, createFixed } from './create.ts';
 import type { NewLocator } from './dynamic-header.ts';
+import { DiskError, DiskErrorCode } from './errors.ts';
+import { RawImage } from './flat-image.ts';
+import { SECTOR_SIZE } from './geometry.ts';
 import type { DiskImage } from './image.ts';
+import { extentAt } from './map.ts';
+import { COPY_STEP } from './merge.ts';
+import { openVhd } from './open.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
-import type { DiskStore } from './store.ts';
-import { DiskTask } from './task.ts';
+import { checkAbsent, writeNewFile, type DiskStore } from './store.ts';
+import { DiskTask, type TaskSteps } from './task.ts';
 
 /** What the new file is. */
 export interface ConvertOptions {
@@ -75,29 +82,114 @@ export function mergeToNew(
   return new DiskTask(`merge ${source.name}`, mergeToNewSteps(source, store, target, options));
 }
 
-// eslint-disable-next-line require-yield
 function* convertSteps(
   source: DiskImage,
-  _store: DiskStore,
-  _target: string,
-  _options: ConvertOptions,
-): Generator<never, ConvertReport, void> {
-  throw new DiskError(DiskErrorCode.Unsupported, 'not yet', { fileName: source.name });
+  store: DiskStore,
+  target: string,
+  options: ConvertOptions,
+): TaskSteps<ConvertReport> {
+  return yield* intoNewFile(store, target, (file) => convertIntoSteps(source, file, options));
 }
-// eslint-disable-next-line require-yield
+
+function* intoNewFile<T>(
+  store: DiskStore,
+  target: string,
+  fill: (file: RandomAccessFile) => TaskSteps<T>,
+): TaskSteps<T> {
+  const unlock = store.lock(target);
+  try {
+    checkAbsent(store, target);
+    return yield* writeNewFile(store, `${target}.new`, target, fill);
+  } finally {
+    unlock();
+  }
+}
+
 function* convertIntoSteps(
   source: DiskImage,
-  _target: RandomAccessFile,
-  _options: ConvertOptions,
-): Generator<never, ConvertReport, void> {
-  throw new DiskError(DiskErrorCode.Unsupported, 'not yet', { fileName: source.name });
+  target: RandomAccessFile,
+  options: ConvertOptions,
+): TaskSteps<ConvertReport> {
+  const size = source.sectorCount * SECTOR_SIZE;
+  if (options.type === 'raw') target.truncate(size);
+  else if (options.type === 'fixed') createFixed(target, { ...options, size });
+  else createDynamic(target, { ...options, size });
+  // The file stays the caller's: the image over it is flushed, not closed.
+  const image = options.type === 'raw' ? new RawImage(target) : openVhd(target);
+  const copiedBytes = yield* copyContent(source, image, Infinity);
+  return { copiedBytes, diskSize: size, fileSize: target.size() };
 }
-// eslint-disable-next-line require-yield
+
 function* mergeToNewSteps(
   source: DiskImage,
-  _store: DiskStore,
-  _target: string,
-  _options: MergeToNewOptions,
-): Generator<never, ConvertReport, void> {
-  throw new DiskError(DiskErrorCode.Unsupported, 'not yet', { fileName: source.name });
+  store: DiskStore,
+  target: string,
+  options: MergeToNewOptions,
+): TaskSteps<ConvertReport> {
+  const { type = 'dynamic', levels } = options;
+  if (type !== 'differencing') {
+    if (levels !== undefined && layerAt(source, levels) !== undefined) {
+      throw new DiskError(DiskErrorCode.WrongKind, 'the upper part of a chain can only become a differencing disk', {
+        fileName: source.name,
+      });
+    }
+    return yield* convertSteps(source, store, target, { ...options, type });
+  }
+  const parent = layerAt(source, levels ?? 1);
+  if (parent === undefined || (levels ?? 1) < 1) {
+    throw new DiskError(DiskErrorCode.WrongKind, `the chain has no disk below its upper ${levels ?? 1}`, {
+      fileName: source.name,
+    });
+  }
+  return yield* intoNewFile(store, target, function* (file) {
+    createDifferencing(file, {
+      ...options,
+      parent,
+      parentName: options.parentName ?? parent.name,
+      locators: options.locators ?? [],
+    });
+    const image = openVhd(file, { parent });
+    const copiedBytes = yield* copyContent(source, image, levels ?? 1);
+    return { copiedBytes, diskSize: source.sectorCount * SECTOR_SIZE, fileSize: file.size() };
+  });
+}
+
+function layerAt(image: DiskImage, level: number): DiskImage | undefined {
+  let layer: DiskImage | undefined = image;
+  for (let i = 0; i < level && layer !== undefined; i++) layer = layer.parent;
+  return layer;
+}
+
+/** Zeros are looked for in pieces of this many bytes. */
+const ZERO_STEP = 65536;
+
+/**
+ * Writes what the upper `levels` of a chain hold into `target`, which reads as the rest, and flushes it. Into a disk without a parent zeros
+ * are not written.
+ * @returns the bytes written.
+ */
+function* copyContent(source: DiskImage, target: DiskImage, levels: number): TaskSteps<number> {
+  const total = source.sectorCount * SECTOR_SIZE;
+  const buffer = new Uint8Array(COPY_STEP);
+  let copied = 0;
+  for (let lba = 0; lba < source.sectorCount;) {
+    const extent = extentAt(source, lba, source.sectorCount - lba);
+    if (extent.kind === 'zero' || extent.level >= levels) {
+      lba += extent.count;
+    } else {
+      const sectors = Math.min(extent.count, buffer.length / SECTOR_SIZE);
+      const part = buffer.subarray(0, sectors * SECTOR_SIZE);
+      source.read(lba, part);
+      for (let done = 0; done < part.length; done += ZERO_STEP) {
+        const piece = part.subarray(done, done + ZERO_STEP);
+        if (target.parent === undefined && isZero(piece)) continue;
+        target.write(lba + done / SECTOR_SIZE, piece);
+        copied += piece.length;
+      }
+      lba += sectors;
+    }
+    yield { phase: 'copying', done: lba * SECTOR_SIZE, total };
+  }
+  target.flush();
+  return copied;
 }

@@ -1,8 +1,16 @@
 /** Making new VHD files. */
 import { randomUuid, vhdTime } from './bytes.ts';
-import { encodeDynamicHeader, type NewLocator } from './dynamic-header.ts';
+import { encodeDynamicHeader, type NewDynamicHeader, type NewLocator } from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
-import { encodeFooter, FOOTER_SIZE, MAXIMUM_DISK_BYTES, newFooter, NO_DATA_OFFSET, VhdType } from './footer.ts';
+import {
+  encodeFooter,
+  FOOTER_SIZE,
+  MAXIMUM_DISK_BYTES,
+  newFooter,
+  NO_DATA_OFFSET,
+  VhdType,
+  type VhdFooter,
+} from './footer.ts';
 import { geometryForSectors, SECTOR_SIZE } from './geometry.ts';
 import type { DiskImage } from './image.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
@@ -42,7 +50,8 @@ export interface CreateDifferencingOptions extends CreateOptions {
   readonly blockSize?: number | undefined;
 }
 
-function checkSize(file: RandomAccessFile, size: number): void {
+/** @throws DiskError `disk-bad-size` for a size that no VHD has. */
+export function checkSize(file: RandomAccessFile, size: number): void {
   if (!Number.isInteger(size) || size < SECTOR_SIZE || size > MAXIMUM_DISK_BYTES || size % SECTOR_SIZE !== 0) {
     throw new DiskError(DiskErrorCode.BadSize, `a disk of ${size} bytes cannot be made`, {
       fileName: file.name,
@@ -106,38 +115,49 @@ export function createDifferencing(file: RandomAccessFile, options: CreateDiffer
   });
 }
 
-function writeSparse(
+interface SparsePlan {
+  readonly diskType: VhdType;
+  readonly size: number;
+  readonly geometry: DiskImage['geometry'];
+  readonly options: CreateOptions & { readonly blockSize?: number | undefined };
+  readonly parent: Pick<NewDynamicHeader, 'parentId' | 'parentName' | 'parentTimeStamp' | 'locators'>;
+}
+
+function writeSparse(file: RandomAccessFile, plan: SparsePlan): void {
+  const footer = newFooter({
+    diskType: plan.diskType,
+    dataOffset: FOOTER_SIZE,
+    currentSize: plan.size,
+    geometry: plan.geometry,
+    uniqueId: plan.options.uniqueId ?? randomUuid(),
+    timeStamp: vhdTime(plan.options.time ?? Date.now()),
+  });
+  writeEmptySparse(file, footer, plan.options.blockSize ?? DEFAULT_BLOCK_SIZE, plan.parent);
+}
+
+/**
+ * Writes a dynamic or differencing VHD without any block into an empty file.
+ * @param footer complete; its header is to be at offset 512.
+ * @throws DiskError `disk-bad-size`, `disk-bad-field`, `disk-host-full`, `disk-io`.
+ */
+export function writeEmptySparse(
   file: RandomAccessFile,
-  plan: {
-    diskType: VhdType;
-    size: number;
-    geometry: DiskImage['geometry'];
-    options: CreateOptions & { blockSize?: number | undefined };
-    parent: { parentId?: Uint8Array; parentName?: string; parentTimeStamp?: number; locators?: readonly NewLocator[] };
-  },
+  footer: VhdFooter,
+  blockSize: number,
+  parent: SparsePlan['parent'],
 ): void {
-  const blockSize = plan.options.blockSize ?? DEFAULT_BLOCK_SIZE;
   if (blockSize < 4096 || blockSize > 256 * 1024 * 1024 || (blockSize & (blockSize - 1)) !== 0) {
     throw new DiskError(DiskErrorCode.BadSize, `a block size of ${blockSize} bytes is not possible`, {
       fileName: file.name,
     });
   }
-  const maxTableEntries = Math.ceil(plan.size / blockSize);
+  const maxTableEntries = Math.ceil(footer.currentSize / blockSize);
   const tableBytes = Math.ceil((maxTableEntries * 4) / SECTOR_SIZE) * SECTOR_SIZE;
   const header = encodeDynamicHeader(
-    { tableOffset: TABLE_OFFSET, maxTableEntries, blockSize, ...plan.parent },
+    { tableOffset: TABLE_OFFSET, maxTableEntries, blockSize, ...parent },
     TABLE_OFFSET + tableBytes,
   );
-  const footer = encodeFooter(
-    newFooter({
-      diskType: plan.diskType,
-      dataOffset: FOOTER_SIZE,
-      currentSize: plan.size,
-      geometry: plan.geometry,
-      uniqueId: plan.options.uniqueId ?? randomUuid(),
-      timeStamp: vhdTime(plan.options.time ?? Date.now()),
-    }),
-  );
+  const footerBytes = encodeFooter(footer);
   file.write(FOOTER_SIZE, header.bytes);
   const unallocated = new Uint8Array(Math.min(tableBytes, 65536)).fill(0xff);
   for (let done = 0; done < tableBytes; done += unallocated.length) {
@@ -149,7 +169,7 @@ function writeSparse(
     end = offset + bytes.length;
   }
   // The footers come last: a file that was not finished is not taken for a disk.
-  file.write(end, footer);
-  file.write(0, footer);
+  file.write(end, footerBytes);
+  file.write(0, footerBytes);
   file.flush();
 }

@@ -20,7 +20,7 @@ const LOCATOR_SIZE = 24;
 /** No path is longer than this; a locator that says so is left out. */
 const MAXIMUM_LOCATOR_BYTES = 65536;
 /** Table entries that are loaded at most (16 MiB): enough for 2040 GiB in blocks of 512 KiB. */
-const MAXIMUM_TABLE_ENTRIES = 4 * 1024 * 1024;
+export const MAXIMUM_TABLE_ENTRIES = 4 * 1024 * 1024;
 const MAXIMUM_BLOCK_SIZE = 256 * 1024 * 1024;
 
 /** A block that has no space in the file. */
@@ -56,9 +56,15 @@ export interface DynamicHeader {
 
 /**
  * Reads and checks the header at `offset` of a disk of `diskBytes` bytes. Every size is checked before anything is allocated for it.
+ * @param ignoreChecksum for examining a damaged file.
  * @throws DiskError `disk-truncated`, `disk-checksum`, `disk-bad-field`, `disk-unsupported`.
  */
-export function readDynamicHeader(file: RandomAccessFile, offset: number, diskBytes: number): DynamicHeader {
+export function readDynamicHeader(
+  file: RandomAccessFile,
+  offset: number,
+  diskBytes: number,
+  ignoreChecksum = false,
+): DynamicHeader {
   const fileSize = file.size();
   const refuse = (code: DiskErrorCode, problem: string, at: number): never => {
     throw new DiskError(code, problem, {
@@ -76,7 +82,7 @@ export function readDynamicHeader(file: RandomAccessFile, offset: number, diskBy
   if (getAscii(bytes, 0, 8) !== COOKIE) {
     refuse(DiskErrorCode.BadField, 'the dynamic header does not begin with "cxsparse"', offset);
   }
-  if (view.getUint32(CHECKSUM_OFFSET) !== vhdChecksum(bytes, CHECKSUM_OFFSET)) {
+  if (!ignoreChecksum && view.getUint32(CHECKSUM_OFFSET) !== vhdChecksum(bytes, CHECKSUM_OFFSET)) {
     refuse(DiskErrorCode.Checksum, 'the dynamic header has a wrong checksum', offset + CHECKSUM_OFFSET);
   }
   if (view.getUint32(24) >>> 16 !== 1) {
@@ -116,6 +122,14 @@ export function readDynamicHeader(file: RandomAccessFile, offset: number, diskBy
     parentName: decodeUtf16(bytes.subarray(PARENT_NAME_OFFSET, PARENT_NAME_OFFSET + PARENT_NAME_SIZE), false),
     locators: readLocators(file, bytes, fileSize),
   };
+}
+
+/** Gives the bytes of a header another place and length of the block table, and their checksum. */
+export function patchTable(header: Uint8Array, tableOffset: number, entries: number): void {
+  const view = viewOf(header);
+  setUint64(view, 16, tableOffset);
+  view.setUint32(28, entries);
+  view.setUint32(CHECKSUM_OFFSET, vhdChecksum(header, CHECKSUM_OFFSET));
 }
 
 function readLocators(file: RandomAccessFile, header: Uint8Array, fileSize: number): ParentLocator[] {
@@ -159,6 +173,28 @@ export interface NewLocator {
   readonly text: string;
 }
 
+function encodeLocator({ platform, text }: NewLocator): Uint8Array {
+  return platform.startsWith('W2') ? encodeUtf16(text, true) : new TextEncoder().encode(text);
+}
+
+/** A locator as it is, for copying: its bytes may mean something that this product does not know. */
+export interface RawLocator {
+  readonly platform: string;
+  readonly data: Uint8Array;
+}
+
+/** The locators of a file, unchanged. Those that point outside the file are left out. */
+export function rawLocators(file: RandomAccessFile, header: DynamicHeader): RawLocator[] {
+  const raw: RawLocator[] = [];
+  for (const { platform, dataLength, dataOffset } of header.locators) {
+    if (dataLength === 0 || dataLength > MAXIMUM_LOCATOR_BYTES || dataOffset + dataLength > file.size()) continue;
+    const data = new Uint8Array(dataLength);
+    file.read(dataOffset, data);
+    raw.push({ platform, data });
+  }
+  return raw;
+}
+
 export interface NewDynamicHeader {
   readonly tableOffset: number;
   readonly maxTableEntries: number;
@@ -166,7 +202,7 @@ export interface NewDynamicHeader {
   readonly parentId?: Uint8Array;
   readonly parentTimeStamp?: number;
   readonly parentName?: string;
-  readonly locators?: readonly NewLocator[];
+  readonly locators?: readonly (NewLocator | RawLocator)[];
 }
 
 /**
@@ -193,9 +229,7 @@ export function encodeDynamicHeader(
   const data: { offset: number; bytes: Uint8Array }[] = [];
   let offset = locatorStart;
   for (const [slot, locator] of (header.locators ?? []).slice(0, LOCATOR_COUNT).entries()) {
-    const text = locator.platform.startsWith('W2')
-      ? encodeUtf16(locator.text, true)
-      : new TextEncoder().encode(locator.text);
+    const text = 'data' in locator ? locator.data : encodeLocator(locator);
     if (text.length > MAXIMUM_LOCATOR_BYTES) {
       throw new DiskError(DiskErrorCode.BadField, `a parent path of ${text.length} bytes is too long`);
     }

@@ -73,6 +73,8 @@ export interface DiskErrorDetail {
 export class DiskError extends Error {
   override readonly name = 'DiskError';
   readonly code: DiskErrorCode;
+  /** The sentence alone, without file, place and remedy. */
+  readonly problem: string;
   readonly fileName: string | undefined;
   readonly offset: number | undefined;
   readonly remedy: string | undefined;
@@ -85,6 +87,7 @@ export class DiskError extends Error {
     const remedy = detail.remedy === undefined ? '' : ` ${detail.remedy}`;
     super(`${where}${problem}${at}.${remedy}`, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
+    this.problem = problem;
     this.fileName = detail.fileName;
     this.offset = detail.offset;
     this.remedy = detail.remedy;

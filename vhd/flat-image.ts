@@ -1,9 +1,10 @@
 /** Images whose sectors lie in the file in order: fixed VHDs and raw images. */
 import { DiskError, DiskErrorCode } from './errors.ts';
-import type { LocatedFooter } from './footer.ts';
+import { FOOTER_SIZE, type LocatedFooter } from './footer.ts';
 import { geometryForSectors, SECTOR_SIZE, type DiskGeometry } from './geometry.ts';
-import { checkRange, checkWritable, type DiskImage } from './image.ts';
+import { checkRange, checkWritable, type DiskExtent, type DiskImage } from './image.ts';
 import { readExactly, type RandomAccessFile } from './random-access-file.ts';
+import { settle, unfinishedMerge } from './structure.ts';
 
 /** The geometry a footer states, or the algorithm's where a zero makes it impossible. */
 export function usableGeometry(stated: DiskGeometry, sectors: number): DiskGeometry {
@@ -46,6 +47,10 @@ abstract class FlatImage implements DiskImage {
     this.file.write(lba * SECTOR_SIZE, from);
   }
 
+  extentAt(lba: number, limit: number): DiskExtent {
+    return { kind: 'data', count: limit, offset: lba * SECTOR_SIZE };
+  }
+
   flush(): void {
     if (!this.readOnly) this.file.flush();
   }
@@ -70,8 +75,13 @@ export class FixedImage extends FlatImage {
   readonly savedState: boolean;
   readonly problems: readonly string[];
 
+  private readonly unwritable: boolean;
+  private readonly located: LocatedFooter;
+  /** Byte offset of the footer of the disk before it was made larger, which nobody has overwritten with zeros yet. */
+  private oldFooter: number | undefined;
+
   /** @throws DiskError `disk-truncated` when the file is shorter than the footer says. */
-  constructor(file: RandomAccessFile, located: LocatedFooter) {
+  constructor(file: RandomAccessFile, located: LocatedFooter, mergingChild?: Uint8Array) {
     const { footer, endOffset } = located;
     const dataEnd = endOffset ?? file.size();
     if (footer.currentSize > dataEnd) {
@@ -90,7 +100,34 @@ export class FixedImage extends FlatImage {
     this.identity = footer.uniqueId;
     this.creator = footer.creatorApplication;
     this.savedState = footer.savedState;
-    this.problems = located.problems;
+    const mergeProblem = unfinishedMerge(located, mergingChild);
+    this.problems = [...located.problems, ...mergeProblem].map((problem) => `${file.name}: ${problem}`);
+    this.unwritable = mergeProblem.length > 0;
+    this.located = located;
+    const { pending } = footer;
+    const inData = pending?.kind === 'zero' && pending.offset <= footer.currentSize - FOOTER_SIZE;
+    if (inData && pending.offset % SECTOR_SIZE === 0) this.oldFooter = pending.offset;
+  }
+
+  override get readOnly(): boolean {
+    return super.readOnly || this.unwritable;
+  }
+
+  override read(lba: number, into: Uint8Array): void {
+    super.read(lba, into);
+    if (this.oldFooter === undefined) return;
+    const at = this.oldFooter - lba * SECTOR_SIZE;
+    if (at >= 0 && at < into.length) into.fill(0, at, at + FOOTER_SIZE);
+  }
+
+  override write(lba: number, from: Uint8Array): void {
+    checkRange(this, lba, from);
+    checkWritable(this);
+    if (this.oldFooter !== undefined) {
+      settle(this.file, this.located);
+      this.oldFooter = undefined;
+    }
+    super.write(lba, from);
   }
 }
 

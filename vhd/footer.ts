@@ -5,6 +5,7 @@
 import { equalBytes, getAscii, getUint64, setAscii, setUint64, viewOf } from './bytes.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
 import { SECTOR_SIZE, type DiskGeometry } from './geometry.ts';
+import { getPending, setPending, type PendingOperation } from './pending.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 
 /** Bytes. */
@@ -47,6 +48,8 @@ export interface VhdFooter {
   readonly uniqueId: Uint8Array;
   /** The disk belongs to a machine in saved state. */
   readonly savedState: boolean;
+  /** An operation of this product that was interrupted. */
+  readonly pending?: PendingOperation | undefined;
 }
 
 /** One's complement of the sum of all bytes, the four of the checksum field left out. */
@@ -58,16 +61,16 @@ export function vhdChecksum(structure: Uint8Array, checksumOffset: number): numb
 
 const CHECKSUM_OFFSET = 64;
 
-function hasFooterCookie(bytes: Uint8Array): boolean {
+export function hasFooterCookie(bytes: Uint8Array): boolean {
   return bytes.length >= 8 && getAscii(bytes, 0, 8) === FOOTER_COOKIE;
 }
 
-function footerChecksumIsGood(bytes: Uint8Array): boolean {
+export function footerChecksumIsGood(bytes: Uint8Array): boolean {
   return viewOf(bytes).getUint32(CHECKSUM_OFFSET) === vhdChecksum(bytes, CHECKSUM_OFFSET);
 }
 
 /** Takes the fields apart without judging them. `bytes` has 512 bytes. */
-function decodeFooter(bytes: Uint8Array): VhdFooter {
+export function decodeFooter(bytes: Uint8Array): VhdFooter {
   const view = viewOf(bytes);
   return {
     features: view.getUint32(8),
@@ -83,6 +86,7 @@ function decodeFooter(bytes: Uint8Array): VhdFooter {
     diskType: view.getUint32(60),
     uniqueId: bytes.slice(68, 84),
     savedState: bytes[84] !== 0,
+    pending: getPending(bytes),
   };
 }
 
@@ -106,8 +110,44 @@ export function encodeFooter(footer: VhdFooter): Uint8Array {
   view.setUint32(60, footer.diskType);
   bytes.set(footer.uniqueId, 68);
   bytes[84] = footer.savedState ? 1 : 0;
+  setPending(bytes, footer.pending);
   view.setUint32(CHECKSUM_OFFSET, vhdChecksum(bytes, CHECKSUM_OFFSET));
   return bytes;
+}
+
+/** @throws DiskError `disk-saved-state` unless `ignore`. */
+export function checkNotSaved(footer: VhdFooter, fileName: string, ignore: boolean | undefined): void {
+  if (!footer.savedState || ignore === true) return;
+  throw new DiskError(DiskErrorCode.SavedState, 'it belongs to a machine in saved state', {
+    fileName,
+    remedy: 'Start that machine and shut it down, or discard its saved state, first.',
+  });
+}
+
+/** What operations on an existing disk change in its footer. */
+export type FooterChanges = Partial<
+  Pick<VhdFooter, 'currentSize' | 'geometry' | 'timeStamp' | 'uniqueId' | 'savedState' | 'pending'>
+>;
+
+/** The footer with some fields changed. Everything else, the reserved area too, stays as it is. */
+export function changedFooter(
+  old: Pick<LocatedFooter, 'footer' | 'bytes'>,
+  changes: FooterChanges,
+): { footer: VhdFooter; bytes: Uint8Array } {
+  const bytes = old.bytes.slice();
+  const view = viewOf(bytes);
+  if (changes.timeStamp !== undefined) view.setUint32(24, changes.timeStamp);
+  if (changes.currentSize !== undefined) setUint64(view, 48, changes.currentSize);
+  if (changes.geometry !== undefined) {
+    view.setUint16(56, changes.geometry.cylinders);
+    bytes[58] = changes.geometry.heads;
+    bytes[59] = changes.geometry.sectorsPerTrack;
+  }
+  if (changes.uniqueId !== undefined) bytes.set(changes.uniqueId, 68);
+  if (changes.savedState !== undefined) bytes[84] = changes.savedState ? 1 : 0;
+  if ('pending' in changes) setPending(bytes, changes.pending);
+  view.setUint32(CHECKSUM_OFFSET, vhdChecksum(bytes, CHECKSUM_OFFSET));
+  return { footer: decodeFooter(bytes), bytes };
 }
 
 /** A footer as this product writes it. */
@@ -209,7 +249,8 @@ export function locateFooter(file: RandomAccessFile): LocatedFooter {
   return { footer, bytes, endOffset, copyGood: copy !== undefined, problems };
 }
 
-function checkFooter(footer: VhdFooter, fileName: string, offset: number): void {
+/** @throws DiskError `disk-unsupported`, `disk-bad-field` for a footer that describes no possible disk. */
+export function checkFooter(footer: VhdFooter, fileName: string, offset: number): void {
   const refuse = (code: DiskErrorCode, problem: string): never => {
     throw new DiskError(code, problem, {
       fileName,

@@ -60,7 +60,11 @@ export interface DiskImage {
 }
 
 /** @throws DiskError `disk-out-of-range` when the request is not whole sectors inside the disk. */
-export function checkRange(image: Pick<DiskImage, 'name' | 'sectorCount'>, lba: number, buffer: Uint8Array): void {
+export function checkRange(
+  image: Pick<DiskImage, 'name' | 'sectorCount'>,
+  lba: number,
+  buffer: { readonly length: number },
+): void {
   const sectors = buffer.length / SECTOR_SIZE;
   if (!Number.isInteger(lba) || lba < 0 || !Number.isInteger(sectors) || lba + sectors > image.sectorCount) {
     const problem = `${buffer.length} bytes at sector ${lba} lie outside the disk of ${image.sectorCount} sectors`;

@@ -47,6 +47,10 @@ export {
 } from './geometry.ts';
 export type { DiskExtent, DiskImage, ImageFormat } from './image.ts';
 export { MemoryFile } from './memory-file.ts';
+export { MemoryStore } from './memory-store.ts';
+export { OpfsFile, type SyncAccessHandle } from './opfs-file.ts';
+export type { PendingOperation } from './pending.ts';
+export { diskSizes, type DiskSizes } from './sizes.ts';
 export { mergeInto } from './merge.ts';
 export { openVhd, type OpenVhdOptions } from './open.ts';
 export { baseName, parentCandidates, type ParentCandidate, type ParentResolver } from './parents.ts';

@@ -11,7 +11,7 @@ export class MemoryFile implements RandomAccessFile {
   readonly name: string;
   private protectedNow = false;
   private length: number;
-  private readonly chunks = new Map<number, Uint8Array>();
+  private chunks = new Map<number, Uint8Array>();
 
   /** @param content initial bytes; copied. */
   constructor(name = 'memory', content?: Uint8Array, readOnly = false) {
@@ -74,6 +74,16 @@ export class MemoryFile implements RandomAccessFile {
   flush(): void {}
 
   close(): void {}
+
+  /** A file of another name with this one's content, which this one loses. */
+  renamed(name: string): MemoryFile {
+    const file = new MemoryFile(name);
+    file.chunks = this.chunks;
+    file.length = this.length;
+    this.chunks = new Map();
+    this.length = 0;
+    return file;
+  }
 
   /** A copy of the whole content. For small files. */
   toBytes(): Uint8Array {

@@ -1,6 +1,6 @@
 /** Opening VHD files and chains of them. */
 import { equalBytes, formatUuid } from './bytes.ts';
-import { readDynamicHeader } from './dynamic-header.ts';
+import { readDynamicHeader, type DynamicHeader } from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
 import { FixedImage } from './flat-image.ts';
 import { locateFooter, VhdType, type LocatedFooter } from './footer.ts';
@@ -19,6 +19,10 @@ export interface OpenVhdOptions {
    * On success it belongs to the image, which closes it.
    */
   readonly parent?: DiskImage | undefined;
+  /**
+   * Opens a disk for the rest of the merge of the child with this id. Otherwise a disk into which a merge was interrupted is read-only.
+   */
+  readonly mergingChild?: Uint8Array | undefined;
 }
 
 /**
@@ -47,10 +51,11 @@ export function openVhd(file: RandomAccessFile, options: OpenVhdOptions = {}): D
         base = options.parent;
         break;
       }
-      const { dataOffset, currentSize } = located.footer;
-      next = openParent(readDynamicHeader(next, dataOffset, currentSize), next.name, options.resolver);
+      next = openParent(headerOf(next, located), next.name, options.resolver);
     }
-    for (let i = opened.length - 1; i >= 0; i--) base = openLink(opened[i].file, opened[i].located, base);
+    for (let i = opened.length - 1; i >= 0; i--) {
+      base = openLink(opened[i].file, opened[i].located, base, i === 0 ? options.mergingChild : undefined);
+    }
     return base!;
   } catch (error) {
     for (const link of opened.slice(1)) link.file.close();
@@ -58,11 +63,27 @@ export function openVhd(file: RandomAccessFile, options: OpenVhdOptions = {}): D
   }
 }
 
-function openLink(file: RandomAccessFile, located: LocatedFooter, parent: DiskImage | undefined): DiskImage {
+/**
+ * The dynamic header that counts: the one in its place, or, after an interrupted change, the new one that is not there yet.
+ * @throws DiskError as `readDynamicHeader`.
+ */
+export function headerOf(file: RandomAccessFile, located: LocatedFooter): DynamicHeader {
+  const { pending, dataOffset, currentSize } = located.footer;
+  return readDynamicHeader(file, pending?.kind === 'header' ? pending.offset : dataOffset, currentSize);
+}
+
+function openLink(
+  file: RandomAccessFile,
+  located: LocatedFooter,
+  parent: DiskImage | undefined,
+  mergingChild: Uint8Array | undefined,
+): DiskImage {
   const { footer } = located;
-  if (footer.diskType === VhdType.Fixed) return new FixedImage(file, located);
-  const header = readDynamicHeader(file, footer.dataOffset, footer.currentSize);
-  if (footer.diskType === VhdType.Dynamic || parent === undefined) return new SparseImage(file, located, header);
+  if (footer.diskType === VhdType.Fixed) return new FixedImage(file, located, mergingChild);
+  const header = headerOf(file, located);
+  if (footer.diskType === VhdType.Dynamic || parent === undefined) {
+    return new SparseImage(file, located, header, { mergingChild });
+  }
   if (!equalBytes(parent.identity, header.parentId)) {
     throw new DiskError(
       DiskErrorCode.ParentMismatch,
@@ -80,5 +101,5 @@ function openLink(file: RandomAccessFile, located: LocatedFooter, parent: DiskIm
       },
     );
   }
-  return new SparseImage(file, located, header, parent);
+  return new SparseImage(file, located, header, { parent, mergingChild });
 }

@@ -57,16 +57,21 @@ export function parentCandidates(header: DynamicHeader): ParentCandidate[] {
   });
 }
 
-/**
- * Opens the parent of `childName`.
- * @throws DiskError `disk-parent-missing` with the places searched, the expected id and time; `disk-parent-mismatch` when files were
- * there but none has the id.
- */
-export function openParent(
+/** What a search found at each place. */
+interface Search {
+  readonly file: RandomAccessFile | undefined;
+  readonly searched: ReadonlyMap<string, string>;
+  /** There were files, but of another identity. */
+  readonly wrong: boolean;
+}
+
+/** Looks in all places for a VHD with `uniqueId`. The file that is found is open, read-only. */
+export function searchParent(
   header: DynamicHeader,
   childName: string,
   resolver: ParentResolver | undefined,
-): RandomAccessFile {
+  uniqueId: Uint8Array,
+): Search {
   const searched = new Map<string, string>();
   let wrong = false;
   for (const candidate of parentCandidates(header)) {
@@ -79,7 +84,7 @@ export function openParent(
       }
       try {
         const { footer } = locateFooter(file);
-        if (equalBytes(footer.uniqueId, header.parentId)) return file;
+        if (equalBytes(footer.uniqueId, uniqueId)) return { file, searched, wrong };
         searched.set(place, `has id ${formatUuid(footer.uniqueId)}`);
       } catch (error) {
         if (!(error instanceof DiskError)) throw error;
@@ -89,6 +94,21 @@ export function openParent(
       file.close();
     }
   }
+  return { file: undefined, searched, wrong };
+}
+
+/**
+ * Opens the parent of `childName`.
+ * @throws DiskError `disk-parent-missing` with the places searched, the expected id and time; `disk-parent-mismatch` when files were
+ * there but none has the id.
+ */
+export function openParent(
+  header: DynamicHeader,
+  childName: string,
+  resolver: ParentResolver | undefined,
+): RandomAccessFile {
+  const { file, searched, wrong } = searchParent(header, childName, resolver, header.parentId);
+  if (file !== undefined) return file;
   const recorded =
     parentCandidates(header).find((c) => c.kind === 'absolute' || c.kind === 'relative')?.text ?? header.parentName;
   const time =

@@ -39,3 +39,12 @@ export function readExactly(file: RandomAccessFile, offset: number, into: Uint8A
     );
   }
 }
+
+const ZEROS = new Uint8Array(65536);
+
+/** Writes `length` zeros. */
+export function writeZeros(file: RandomAccessFile, offset: number, length: number): void {
+  for (let done = 0; done < length; done += ZEROS.length) {
+    file.write(offset + done, ZEROS.subarray(0, Math.min(ZEROS.length, length - done)));
+  }
+}

@@ -1,8 +1,24 @@
 /** Repairing VHD structures in place. */
-import type { CheckReport, Finding } from './check.ts';
+import { judgeTable, readBlockTable, writeTableEntries, type TableLayout } from './block-table.ts';
+import { randomUuid, vhdTime } from './bytes.ts';
+import { checkSteps, type CheckReport, type Finding, type FindingKind } from './check.ts';
+import { checkSize } from './create.ts';
+import {
+  DYNAMIC_HEADER_SIZE,
+  encodeDynamicHeader,
+  MAXIMUM_TABLE_ENTRIES,
+  patchTable,
+  readDynamicHeader,
+  UNALLOCATED,
+} from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
-import type { RandomAccessFile } from './random-access-file.ts';
-import { DiskTask } from './task.ts';
+import { examine, examineWith, usedEnd, type Examination } from './examine.ts';
+import { encodeFooter, FOOTER_SIZE, MAXIMUM_DISK_BYTES, newFooter, VhdType, type LocatedFooter } from './footer.ts';
+import { geometryForSectors, SECTOR_SIZE } from './geometry.ts';
+import { writeZeros, type RandomAccessFile } from './random-access-file.ts';
+import { bitmapSizeOf } from './sector-bitmaps.ts';
+import { settle, writeFooters } from './structure.ts';
+import { DiskTask, type TaskSteps } from './task.ts';
 
 /** How far a repair may go. */
 export interface RepairOptions {
@@ -10,6 +26,8 @@ export interface RepairOptions {
   readonly allowLoss?: boolean | undefined;
   /** The size of the disk in bytes, when both footers are lost and it is known from elsewhere. */
   readonly size?: number | undefined;
+  /** The disk's identity (16 bytes), when both footers are lost and it is known from elsewhere, for example from a child. */
+  readonly uniqueId?: Uint8Array | undefined;
   /** Changes nothing; the report says what would be done. */
   readonly dryRun?: boolean | undefined;
 }
@@ -35,7 +53,271 @@ export function repairDisk(file: RandomAccessFile, options: RepairOptions = {}):
   return new DiskTask(`repair ${file.name}`, repairSteps(file, options));
 }
 
-// eslint-disable-next-line require-yield
-function* repairSteps(file: RandomAccessFile, _options: RepairOptions): Generator<never, RepairReport, void> {
-  throw new DiskError(DiskErrorCode.Unsupported, 'not yet', { fileName: file.name });
+function* repairSteps(file: RandomAccessFile, options: RepairOptions): TaskSteps<RepairReport> {
+  const dryRun = options.dryRun === true;
+  if (file.readOnly && !dryRun) {
+    throw new DiskError(DiskErrorCode.ReadOnly, 'the file is open read-only', { fileName: file.name });
+  }
+  yield { phase: 'reading structures', done: 0, total: 1 };
+  const repair = new Repair(file, options);
+  repair.footers();
+  repair.header();
+  repair.dropEntries();
+  repair.placeFooters();
+  yield* repair.separateBlocks();
+  const check = yield* checkSteps(file, {});
+  const left = ({ severity, repair: way }: Finding): boolean =>
+    severity !== 'note' && (!dryRun || way === 'none' || (way === 'lossy' && options.allowLoss !== true));
+  return { actions: repair.actions, lost: repair.lost, remaining: check.findings.filter(left), check };
+}
+
+/** Findings that writing the footers mends. */
+const FOOTER_KINDS: readonly FindingKind[] = [
+  'footer-missing',
+  'footer-checksum',
+  'footer-copy',
+  'footers-differ',
+  'footer-short',
+  'pending-header',
+  'pending-zero',
+];
+
+/** One repair; the methods are called in their order. In a dry run nothing is written and each says what it would do. */
+class Repair {
+  readonly actions: string[] = [];
+  readonly lost: { lba: number; count: number }[] = [];
+  private readonly file: RandomAccessFile;
+  private readonly options: RepairOptions;
+  private examination: Examination;
+  /** Both footers were lost; the one in `examination` is new. */
+  private footerIsNew = false;
+
+  constructor(file: RandomAccessFile, options: RepairOptions) {
+    this.file = file;
+    this.options = options;
+    this.examination = examine(file, Infinity);
+  }
+
+  private change(action: string, run: () => void): void {
+    this.actions.push(action);
+    if (this.options.dryRun !== true) run();
+  }
+
+  /** Where blocks must end. */
+  private dataEnd(): number {
+    return this.examination.located?.endOffset ?? this.file.size();
+  }
+
+  private lose(lba: number, count: number): void {
+    const last = this.lost.at(-1);
+    if (last !== undefined && last.lba + last.count === lba)
+      this.lost[this.lost.length - 1] = { ...last, count: last.count + count };
+    else this.lost.push({ lba, count });
+  }
+
+  /** Makes sure that there is a footer to go by. @throws DiskError `disk-not-repairable`. */
+  footers(): void {
+    if (this.examination.located !== undefined) return;
+    const [problem] = this.examination.findings;
+    const located = problem?.repair === 'lossy' && this.options.allowLoss === true ? this.newFooter() : undefined;
+    if (located === undefined) {
+      throw new DiskError(DiskErrorCode.NotRepairable, problem?.message ?? 'nothing of a VHD is there', {
+        fileName: this.file.name,
+        remedy:
+          problem?.repair === 'lossy'
+            ? 'A new footer can be made up: allow a repair with loss, and give the size of the disk if you know it.'
+            : 'Restore it from a copy; if it holds the plain sectors of a disk, convert it as a raw image.',
+      });
+    }
+    this.actions.push('a new footer, with another identity unless one was given');
+    this.footerIsNew = true;
+    this.examination = examineWith(this.file, located);
+  }
+
+  /** A footer for a file that has lost both, from its dynamic header. */
+  private newFooter(): LocatedFooter | undefined {
+    const { file, options } = this;
+    const header = readDynamicHeader(file, FOOTER_SIZE, SECTOR_SIZE, true);
+    const most = Math.min(header.maxTableEntries * header.blockSize, MAXIMUM_DISK_BYTES);
+    const currentSize = options.size ?? most;
+    checkSize(file, currentSize);
+    if (currentSize > most) {
+      throw new DiskError(DiskErrorCode.BadSize, `the block table covers only ${most} bytes`, { fileName: file.name });
+    }
+    const footer = newFooter({
+      diskType: header.parentId.every((byte) => byte === 0) ? VhdType.Dynamic : VhdType.Differencing,
+      dataOffset: FOOTER_SIZE,
+      currentSize,
+      geometry: geometryForSectors(currentSize / SECTOR_SIZE),
+      uniqueId: options.uniqueId ?? randomUuid(),
+      timeStamp: vhdTime(Date.now()),
+    });
+    return { footer, bytes: encodeFooter(footer), endOffset: undefined, copyGood: false, problems: [] };
+  }
+
+  header(): void {
+    const { located, header, headerChecksumBad } = this.examination;
+    const { footer } = located!;
+    if (footer.diskType === VhdType.Fixed) return;
+    const at = footer.pending?.kind === 'header' ? footer.pending.offset : footer.dataOffset;
+    if (headerChecksumBad) {
+      this.change('the checksum of the dynamic header is made good', () => {
+        const bytes = new Uint8Array(DYNAMIC_HEADER_SIZE);
+        this.file.read(at, bytes);
+        patchTable(bytes, header!.tableOffset, header!.maxTableEntries);
+        // The checksum is in the first sector: one undivided write.
+        this.file.write(at, bytes.subarray(0, SECTOR_SIZE));
+        this.file.flush();
+      });
+    } else if (header === undefined && footer.diskType === VhdType.Dynamic && this.options.allowLoss === true) {
+      const found = guessHeader(this.file, footer.currentSize);
+      if (found === undefined) return;
+      const { bytes, blockSize } = found;
+      this.change(`a new dynamic header, for blocks of ${blockSize} bytes, as the block table suggests`, () => {
+        this.file.write(footer.dataOffset, bytes);
+        this.file.flush();
+        this.examination = this.footerIsNew ? examineWith(this.file, located!) : examine(this.file, Infinity);
+      });
+    }
+  }
+
+  /** Takes away table entries that lead nowhere, and accounts for what a cut file has lost. */
+  dropEntries(): void {
+    const { located, header, table, layout } = this.examination;
+    if (header === undefined || table === undefined || layout === undefined || this.options.allowLoss !== true) return;
+    const diskSectors = located!.footer.currentSize / SECTOR_SIZE;
+    const blockSectors = header.blockSize / SECTOR_SIZE;
+    const dropped = new Set<number>();
+    const bitmapSize = bitmapSizeOf(header.blockSize);
+    const dataEnd = this.dataEnd();
+    for (const { kind, block } of layout.problems) {
+      const first = block * blockSectors;
+      const inDisk = Math.min(blockSectors, diskSectors - first);
+      const dataStart = table[block] * SECTOR_SIZE + bitmapSize;
+      if (kind === 'outside' || kind === 'metadata' || (kind === 'cut' && dataStart >= dataEnd)) {
+        if (!dropped.has(block)) this.lose(first, inDisk);
+        dropped.add(block);
+      } else if (kind === 'cut') {
+        const there = Math.floor((dataEnd - dataStart) / SECTOR_SIZE);
+        this.lose(first + there, inDisk - there);
+        this.actions.push(`what is missing of block ${block} reads as zeros`);
+      }
+    }
+    if (dropped.size === 0) return;
+    for (const block of dropped) table[block] = UNALLOCATED;
+    this.change(`${dropped.size} entries of the block table that lead nowhere are taken away`, () => {
+      writeTableEntries(this.file, header.tableOffset, table, dropped);
+      this.file.flush();
+    });
+    const { footer } = located!;
+    this.examination.layout = judgeTable(dataEnd, table, header, footer.dataOffset, footer.currentSize, Infinity);
+  }
+
+  /** Writes both footers where one is missing or damaged, and finishes what was interrupted. */
+  placeFooters(): void {
+    const { file, examination } = this;
+    const { findings, layout } = examination;
+    const located = examination.located!;
+    const { footer } = located;
+    const fixed = footer.diskType === VhdType.Fixed;
+    const oldFooter = located.endOffset;
+    const cut = (layout?.counts.cut ?? 0) > 0;
+    if (!cut && !this.footerIsNew && !findings.some(({ kind }) => FOOTER_KINDS.includes(kind))) return;
+    // Without a block table nobody knows where the file may end; inside a block a footer would be taken for its data.
+    if (!fixed && (layout === undefined || (cut && this.options.allowLoss !== true))) return;
+    const lastSector = Math.max(0, Math.floor((file.size() - FOOTER_SIZE) / SECTOR_SIZE) * SECTOR_SIZE);
+    let place = located.endOffset ?? lastSector;
+    if (!fixed && (place < usedEnd(examination) || place % SECTOR_SIZE !== 0)) {
+      place = Math.max(usedEnd(examination), lastSector);
+    }
+    this.change(fixed ? 'the footer is written' : 'both footers are written', () => {
+      if (footer.pending !== undefined && !('childId' in footer.pending)) {
+        settle(file, { ...located, endOffset: place, copyGood: false });
+      } else {
+        writeFooters(file, place, located.bytes, !fixed);
+      }
+      if (oldFooter !== undefined && oldFooter < place && cut) {
+        // It lay inside a block.
+        writeZeros(file, oldFooter, FOOTER_SIZE);
+        file.flush();
+      }
+      if (file.size() > place + FOOTER_SIZE) {
+        file.truncate(place + FOOTER_SIZE);
+        file.flush();
+      }
+      this.examination = examine(file, Infinity);
+    });
+  }
+
+  /** Gives blocks that lie over others a place of their own, with what they read as now. */
+  *separateBlocks(): TaskSteps<void> {
+    const { file } = this;
+    const { located, header, table, layout } = this.examination;
+    if (header === undefined || table === undefined || layout === undefined) return;
+    const overlaps = layout.problems.filter(({ kind }) => kind === 'overlap');
+    const others = layout.problems.some(({ kind }) => kind !== 'overlap');
+    // Only on a file whose structures are otherwise right is there a place for them.
+    if (overlaps.length === 0 || others || (located!.endOffset === undefined && this.options.dryRun !== true)) return;
+    const span = bitmapSizeOf(header.blockSize) + header.blockSize;
+    let end = located!.endOffset ?? usedEnd(this.examination);
+    for (const [i, { block, other }] of overlaps.entries()) {
+      const start = end;
+      this.change(`block ${block}, which lay over block ${other}, gets a copy of its own`, () => {
+        file.write(start + span, located!.bytes);
+        copyBytes(file, table[block] * SECTOR_SIZE, start, span);
+        file.flush();
+        table[block] = start / SECTOR_SIZE;
+        writeTableEntries(file, header.tableOffset, table, [block]);
+        file.flush();
+      });
+      end += span;
+      yield { phase: 'separating blocks', done: i + 1, total: overlaps.length };
+    }
+  }
+}
+
+/** Copies a part of the file to another place in it; what lies behind the end of the file counts as zeros. */
+function copyBytes(file: RandomAccessFile, from: number, to: number, length: number): void {
+  const buffer = new Uint8Array(Math.min(length, 1024 * 1024));
+  for (let done = 0; done < length; done += buffer.length) {
+    const part = buffer.subarray(0, Math.min(buffer.length, length - done));
+    part.fill(0, file.read(from + done, part));
+    file.write(to + done, part);
+  }
+}
+
+/** Where every product puts the block table of a dynamic disk. */
+const USUAL_TABLE_OFFSET = 1536;
+
+/** A header for a dynamic disk that has lost it: with the block size for which the table at the usual place makes sense. */
+function guessHeader(
+  file: RandomAccessFile,
+  currentSize: number,
+): { readonly bytes: Uint8Array; readonly blockSize: number } | undefined {
+  for (let blockSize = 256 * 1024 * 1024; blockSize >= 4096; blockSize /= 2) {
+    const maxTableEntries = Math.ceil(currentSize / blockSize);
+    if (maxTableEntries > MAXIMUM_TABLE_ENTRIES || USUAL_TABLE_OFFSET + maxTableEntries * 4 > file.size()) continue;
+    const header = {
+      tableOffset: USUAL_TABLE_OFFSET,
+      maxTableEntries,
+      blockSize,
+      parentId: new Uint8Array(16),
+      parentTimeStamp: 0,
+      parentName: '',
+      locators: [],
+    };
+    const table = readBlockTable(file, header, maxTableEntries);
+    const layout = judgeTable(file.size(), table, header, FOOTER_SIZE, currentSize);
+    if (layout.allocated === 0 || layout.problems.length > 0 || !fits(file, layout, maxTableEntries)) continue;
+    return { bytes: encodeDynamicHeader(header, 0).bytes, blockSize };
+  }
+  return undefined;
+}
+
+/** True when nothing but padding is between the table and the first block: a table that goes on there has smaller blocks. */
+function fits(file: RandomAccessFile, layout: TableLayout, entries: number): boolean {
+  const tableEnd = USUAL_TABLE_OFFSET + entries * 4;
+  const gap = new Uint8Array(Math.min(65536, Math.max(0, layout.starts[0] * SECTOR_SIZE - tableEnd)));
+  file.read(tableEnd, gap);
+  return gap.every((byte) => byte === 0 || byte === 0xff);
 }

@@ -1,9 +1,14 @@
 /** Telling a differencing disk where its parent is now. */
+import { equalBytes, formatUuid, vhdTime } from './bytes.ts';
+import { encodeDynamicHeader, type DynamicHeader, type NewLocator } from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
-import type { NewLocator } from './dynamic-header.ts';
+import { locateFooter, VhdType, type LocatedFooter } from './footer.ts';
+import { SECTOR_SIZE } from './geometry.ts';
 import type { DiskImage } from './image.ts';
+import { headerOf } from './open.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
-import { DiskTask } from './task.ts';
+import { changeStructure, settle, structureSpace } from './structure.ts';
+import { DiskTask, type TaskSteps } from './task.ts';
 
 /** The new parent and the ways to it. */
 export interface ReparentOptions {
@@ -40,7 +45,63 @@ export function reparentDisk(file: RandomAccessFile, options: ReparentOptions): 
   return new DiskTask(`reparent ${file.name}`, reparentSteps(file, options));
 }
 
-// eslint-disable-next-line require-yield
-function* reparentSteps(file: RandomAccessFile, _options: ReparentOptions): Generator<never, ReparentReport, void> {
-  throw new DiskError(DiskErrorCode.Unsupported, 'not yet', { fileName: file.name });
+function* reparentSteps(file: RandomAccessFile, options: ReparentOptions): TaskSteps<ReparentReport> {
+  let located = locateFooter(file);
+  const { footer } = located;
+  if (footer.diskType !== VhdType.Differencing) {
+    throw new DiskError(DiskErrorCode.WrongKind, 'only a differencing disk has a parent', { fileName: file.name });
+  }
+  const header = headerOf(file, located);
+  checkParent(file.name, located, header, options);
+  yield { phase: 'writing', done: 0, total: 1 };
+  located = settle(file, located);
+  const encoded = encodeDynamicHeader(
+    {
+      tableOffset: header.tableOffset,
+      maxTableEntries: header.maxTableEntries,
+      blockSize: header.blockSize,
+      parentId: options.parent.identity,
+      parentTimeStamp: options.parentTime === undefined ? 0 : vhdTime(options.parentTime),
+      parentName: options.parentName,
+      locators: options.locators,
+    },
+    structureSpace(located),
+  );
+  const end = encoded.data.reduce(
+    (last, { offset, bytes }) => Math.max(last, offset + bytes.length),
+    structureSpace(located),
+  );
+  changeStructure(file, located, { footer: {}, header: encoded.bytes, appended: encoded.data, end });
+  return {
+    oldParentId: formatUuid(header.parentId),
+    newParentId: formatUuid(options.parent.identity),
+    oldParentName: header.parentName,
+    newParentName: options.parentName,
+  };
+}
+
+function checkParent(
+  fileName: string,
+  { footer }: LocatedFooter,
+  header: DynamicHeader,
+  { parent, acceptIdentity }: ReparentOptions,
+): void {
+  if (equalBytes(parent.identity, footer.uniqueId)) {
+    throw new DiskError(DiskErrorCode.ChainLoop, 'a disk cannot be its own parent', { fileName });
+  }
+  if (!equalBytes(parent.identity, header.parentId) && acceptIdentity !== true) {
+    throw new DiskError(
+      DiskErrorCode.ParentMismatch,
+      `its parent has the id ${formatUuid(header.parentId)}, but ${parent.name} has ${formatUuid(parent.identity)}`,
+      { fileName, remedy: 'Name the disk with that id; another one has other contents.' },
+    );
+  }
+  const sectors = footer.currentSize / SECTOR_SIZE;
+  if (parent.sectorCount !== sectors) {
+    throw new DiskError(
+      DiskErrorCode.ParentMismatch,
+      `it has ${sectors} sectors, but ${parent.name} has ${parent.sectorCount}`,
+      { fileName, remedy: 'A parent of another size cannot be its parent.' },
+    );
+  }
 }
