@@ -40,6 +40,8 @@ const MIB = 1 << 20;
 
 const CRTC_INDEX_BITS = 0x7f;
 const CLOCK_PROGRAMMED = 3;
+/** CR58 bits 1-0; closed. */
+const LARGEST_WINDOW = 0x03;
 /** Nanoseconds. */
 const SHORTEST_FRAME = 1e6;
 
@@ -117,6 +119,9 @@ export class Trio64 extends Vga {
     const crtc = this.crtc.values;
     crtc[Cr.Configuration1] = this.#straps.cr36;
     crtc[Cr.Configuration2] = this.#straps.cr37;
+    // A video BIOS for the chip leaves the largest window; drivers that only open it rely on that. One that does not know
+    // the chip leaves what is here.
+    crtc[Cr.LinearControl] = LARGEST_WINDOW;
     const seq = this.sequencer.values;
     seq.set(POWER_ON_CLOCKS.mclk, Sr.MemoryClockLow);
     seq.set(POWER_ON_CLOCKS.dclk, Sr.DotClockLow);
