@@ -14,7 +14,10 @@ const SHELL_LOOP = [
   'mount -t ext4 /dev/sda1 /mnt',
   'mount -t proc proc /mnt/proc',
   'mount -o bind /dev /mnt/dev',
-  'mount -t tmpfs tmp /mnt/tmp',
+  'mount -t tmpfs -o size=180m tmp /mnt/tmp',
+  // The emulator holds what the guest has touched: all of it now, or a page cache that fills would look like a leak.
+  'head -c 170m /dev/zero >/mnt/tmp/all',
+  'rm /mnt/tmp/all',
   'while true',
   'do chroot /mnt /bench/run.sh SCALE GROUPS',
   'echo @@LOOP',
@@ -24,7 +27,7 @@ const SHELL_LOOP = [
 /** A command as the guest's `cmd=` word. */
 export function commandWord(command: string): string {
   const escaped = command.replaceAll(
-    /[^\w\s./@,-]/g,
+    /[^\w ./@,-]/g,
     (character) => `%${character.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`,
   );
   return `cmd=${escaped.replaceAll(' ', '+')}`;

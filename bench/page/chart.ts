@@ -117,8 +117,8 @@ export function renderChart(chart: Chart): string {
   );
   const ticks = ticksFor(ratios);
   const [low, high] = [Math.log2(ticks[0]!), Math.log2(ticks.at(-1)!)];
-  // Room for figures of bars that reach the left end.
-  const from = LEFT + (chart.marks === 'bars' ? 30 : 0);
+  // Room for what reaches the left end: a bar's figure, half a dot.
+  const from = LEFT + (chart.marks === 'bars' ? 30 : 10);
   const at = (ratio: number): number =>
     from + ((Math.min(Math.max(Math.log2(ratio), low), high) - low) / (high - low)) * (WIDTH - RIGHT - from);
   const bodyHeight = chart.sections.reduce((sum, { rows }) => sum + SECTION_HEIGHT + rows.length * rowHeight, 0);

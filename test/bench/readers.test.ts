@@ -45,6 +45,21 @@ describe('reports of bare images', () => {
     expect(reader.measurements()).toMatchObject([{ item: 'one', milliseconds: 2, checksum: 'abcdefgh' }]);
   });
 
+  it('does not take bytes that were read at once for a short time', () => {
+    const reader = new KernelReader(['one'], 3);
+    feed(reader, [
+      ['S', 10],
+      ['Eaaaaaaaa\n', 90],
+      ['SEaaaaaaaa\n', 200],
+      ['S', 300],
+      ['Eaaaaaaaa\nQ\n', 370],
+    ]);
+    expect(reader.measurements()[0]).toMatchObject({ milliseconds: 70, repetitions: [80, 0, 70] });
+    const blind = new KernelReader(['one'], 2);
+    feed(blind, [['SEaaaaaaaa\nSEaaaaaaaa\nQ\n', 5]]);
+    expect(() => blind.measurements()).toThrow('too busy');
+  });
+
   it('does not take an unfinished run for a result', () => {
     const reader = new KernelReader(['one'], 2);
     feed(reader, [['SEabcdefgh\nQ\n', 1]]);
