@@ -7,7 +7,7 @@ import {
   type EntryProblem,
   type TableLayout,
 } from './block-table.ts';
-import { equalBytes, formatUuid, getAscii } from './bytes.ts';
+import { formatUuid, getAscii } from './bytes.ts';
 import type { Finding } from './check.ts';
 import { readDynamicHeader, type DynamicHeader } from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
@@ -18,6 +18,7 @@ import {
   footerChecksumIsGood,
   FOOTER_SIZE,
   hasFooterCookie,
+  sameDisk,
   VhdType,
   type LocatedFooter,
 } from './footer.ts';
@@ -146,11 +147,11 @@ function examineFooters(file: RandomAccessFile, result: Examination): void {
   if (!isFixed && last !== undefined) {
     if (copy === undefined || !copy.good) {
       add(result, 'footer-copy', 'warning', 'the copy of the footer at the start is damaged', 'lossless', 0);
-    } else if (last.good && !equalBytes(copy.bytes.subarray(40, 84), last.bytes.subarray(40, 84))) {
+    } else if (last.good && !sameDisk(copy.bytes, last.bytes)) {
       add(
         result,
         'footers-differ',
-        'warning',
+        'note',
         'the footer and its copy at the start differ; the one at the end counts',
         'lossless',
         0,

@@ -5,7 +5,7 @@
 import { equalBytes, getAscii, getUint64, setAscii, setUint64, viewOf } from './bytes.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
 import { SECTOR_SIZE, type DiskGeometry } from './geometry.ts';
-import { getPending, setPending, type PendingOperation } from './pending.ts';
+import { getPending, PENDING_OFFSET, PENDING_SIZE, setPending, type PendingOperation } from './pending.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 
 /** Bytes. */
@@ -232,6 +232,7 @@ export function locateFooter(file: RandomAccessFile): LocatedFooter {
     });
   }
   const footer = decodeFooter(bytes);
+  let copyGood = copy !== undefined;
   if (end === undefined) {
     endOffset = undefined;
     problems.push('the footer at the end is missing or damaged; the copy at the start is used');
@@ -242,11 +243,24 @@ export function locateFooter(file: RandomAccessFile): LocatedFooter {
     }
   } else if (!isFixed && copy === undefined) {
     problems.push('the copy of the footer at the start of the file is damaged');
-  } else if (copy !== undefined && !equalBytes(copy.subarray(40, 84), end.subarray(40, 84))) {
+  } else if (copy !== undefined && !sameDisk(copy, end)) {
+    copyGood = false;
     problems.push('the footer and its copy at the start of the file differ; the footer at the end is used');
   }
   checkFooter(footer, file.name, endOffset ?? 0);
-  return { footer, bytes, endOffset, copyGood: copy !== undefined, problems };
+  return { footer, bytes, endOffset, copyGood, problems };
+}
+
+/**
+ * The fields that describe the disk, and our own notes, agree in two footers; the time stamp and the reserved rest may not. A copy that
+ * does not agree must not be used when the footer is lost.
+ */
+export function sameDisk(one: Uint8Array, other: Uint8Array): boolean {
+  return [
+    [40, CHECKSUM_OFFSET],
+    [CHECKSUM_OFFSET + 4, 84],
+    [PENDING_OFFSET, PENDING_OFFSET + PENDING_SIZE],
+  ].every(([from, to]) => equalBytes(one.subarray(from, to), other.subarray(from, to)));
 }
 
 /** @throws DiskError `disk-unsupported`, `disk-bad-field` for a footer that describes no possible disk. */

@@ -7,8 +7,8 @@
  */
 import { getAscii, getUint64, setAscii, setUint64, viewOf } from './bytes.ts';
 
-const PENDING_OFFSET = 128;
-const PENDING_SIZE = 40;
+export const PENDING_OFFSET = 128;
+export const PENDING_SIZE = 40;
 const MAGIC = 'vsts-op\0';
 const Kind = { Header: 1, Zero: 2, Merge: 3, Merged: 4 } as const;
 
