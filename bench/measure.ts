@@ -85,5 +85,5 @@ export async function measure(options: Options, node: NodeBinary, folder: string
     },
   );
   const observations = await watch(present, options, folder, node, skips);
-  return { format: 2, machine, samples, observations, skips };
+  return { format: 2, clock: settings.clock, machine, samples, observations, skips };
 }

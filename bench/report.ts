@@ -124,9 +124,9 @@ export function problems({ samples, observations }: Pick<Result, 'samples' | 'ob
 }
 
 export function terminalReport(result: Result, base: string): string {
-  const { machine, samples, observations, skips } = result;
+  const { clock, machine, samples, observations, skips } = result;
   const blocks = [
-    `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB; ${machine.system}; Node ${machine.node}`,
+    `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB; ${machine.system}; Node ${machine.node}${clock === 'host' ? '' : '; times are processor time'}`,
     ...summarise(samples, base).map((suite) => {
       const means = meanTable(suite, base);
       const tables = [itemTable(suite, base), ...(means.rows.length === 0 ? [] : [means])];

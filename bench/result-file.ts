@@ -7,6 +7,7 @@ export function parseResult(text: string, name: string): Result {
   const value = JSON.parse(text) as Partial<Result> | null;
   if (value?.format !== 2 || !Array.isArray(value.samples) || !Array.isArray(value.observations))
     throw new Error(`${name}: not a result of this version of the benchmarks`);
+  if (value.clock !== 'host') throw new Error(`${name}: its times are processor time`);
   return value as Result;
 }
 
@@ -24,6 +25,7 @@ export function joinResults(results: readonly Result[]): Result {
   });
   return {
     format: 2,
+    clock: 'host',
     machine: {
       ...results[0]!.machine,
       peers: Object.assign({}, ...results.map(({ machine }) => machine.peers)) as Record<string, string>,

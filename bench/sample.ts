@@ -22,15 +22,19 @@ async function run({ suite: suiteId, peer: peerId, settings }: Job): Promise<Out
   let running: RunningGuest | undefined;
   let used: number | undefined;
   const before = ownProcessorTime();
+  const processorTime = (): number | undefined =>
+    running?.processorTime ? running.processorTime() : ownProcessorTime() - before;
   let timer: NodeJS.Timeout | undefined;
   const problem = await new Promise<string | undefined>((resolve, reject) => {
     const powerOn = performance.now();
     timer = setTimeout(() => resolve(`not ready after ${suite.timeout / 1000} s`), suite.timeout);
     const received = (byte: number): void => {
       if (reader.complete) return;
-      reader.byte(byte, performance.now() - powerOn);
+      const at = settings.clock === 'host' ? performance.now() - powerOn : processorTime();
+      if (at === undefined) return resolve('the host does not tell what processor time the emulator used');
+      reader.byte(byte, at);
       if (!reader.complete) return;
-      used = running?.processorTime ? running.processorTime() : ownProcessorTime() - before;
+      used = processorTime();
       resolve(undefined);
     };
     peer.start(guest, received, resolve).then((started) => (running = started), reject);

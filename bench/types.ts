@@ -87,6 +87,11 @@ export interface SuiteSettings {
   readonly work: string;
   /** Factor on the work of bare images. */
   readonly kernelScale: number;
+  /**
+   * What times are made of: the host's clock, or the processor time of the emulator with all its threads, which depends less
+   * on what else the host does.
+   */
+  readonly clock: 'host' | 'processor';
   /** Factors on the work of `linux-bench`: a suite for each. */
   readonly scales: readonly number[];
   /** Groups of `linux-bench`, or beginnings of names: `int`, `x87-nbody`. Empty: all. */
@@ -195,6 +200,8 @@ export interface MachineDescription {
 /** A whole run, as written to the JSON file. */
 export interface Result {
   readonly format: 2;
+  /** See `SuiteSettings.clock`. */
+  readonly clock: 'host' | 'processor';
   readonly machine: MachineDescription;
   readonly samples: readonly Sample[];
   readonly observations: readonly Observation[];

@@ -15,6 +15,7 @@ npm run bench -- --quick --only footprint --peers virtualserver
 npm run bench -- --quick --only linux-bench --groups x87,sse      # parts of the Linux benchmarks
 npm run bench -- --quick --only linux-bench --groups int-sieve,x87-nbody --scale 4
 npm run bench -- --node 24                                # the emulators in another Node: a version for npx, or a path
+npm run bench -- --quick --clock processor                # processor time instead of host time: steadier on a busy host
 npm run bench -- --check                                  # exit code 1 when a limit of bench/thresholds.json is missed
 npm run bench -- --memory --duration 3600                 # memory of the process while the guest repeats linux-bench
 npm run bench -- --idle --idle-time 60                    # processor time of a guest at its prompt
@@ -39,6 +40,7 @@ export const RESULT_FILE = `## The result file
 | key | meaning |
 | --- | --- |
 | \`format\` | 2 |
+| \`clock\` | \`host\`; \`processor\` with \`--clock processor\` |
 | \`machine\` | \`date\`, \`processor\`, \`cores\`, \`memoryGiB\`, \`system\`, \`node\`, \`v8\`, and \`peers\`: name and version by emulator |
 | \`samples[]\` | one run of one \`suite\` in one \`peer\`: \`round\` (samples of one round ran one after the other), \`load\` (the host’s 1-minute load average when it began) and \`outcome\` |
 | \`outcome.measurements[]\` | \`item\`, \`group\`, \`milliseconds\` of host time, \`repetitions\` (the bare kernels’ single times), \`checksum\`; \`unstable\`: repetitions disagree; \`wrong\`: not what a real processor computes |

@@ -10,7 +10,7 @@ import { peersOf } from '../../bench/measure.ts';
 import { findNode } from '../../bench/nodes.ts';
 import { parseOptions } from '../../bench/options.ts';
 import { PEERS } from '../../bench/peers/index.ts';
-import { ownProcessorTime, parseStat, processorTimeOf } from '../../bench/processor-time.ts';
+import { ownProcessorTime, parseSchedstat, parseStat, processorTimeOf } from '../../bench/processor-time.ts';
 import { joinByNode, parseResult } from '../../bench/result-file.ts';
 import type { Result, Suite } from '../../bench/types.ts';
 
@@ -133,6 +133,7 @@ describe('processor time', () => {
     while (ownProcessorTime() < until);
     expect(Math.abs(processorTimeOf(process.pid)! - ownProcessorTime())).toBeLessThan(200);
     expect(processorTimeOf(undefined)).toBeUndefined();
+    expect(parseSchedstat('12500000 4711 3\n')).toBe(12.5);
   });
 });
 
@@ -151,6 +152,7 @@ describe('the Node that runs the emulators', () => {
 describe('result files', () => {
   const result = (node: string, suite: string, rounds: number): Result => ({
     format: 2,
+    clock: 'host',
     machine: { date: '', processor: 'P', cores: 1, memoryGiB: 1, system: 'S', node, v8: '', peers: { [suite]: 'x' } },
     samples: Array.from({ length: rounds }, (_, round) => ({
       suite,
@@ -181,7 +183,14 @@ describe('result files', () => {
     expect(joined[0]!.machine.peers).toEqual({ kernels: 'x', boot: 'x' });
   });
 
-  it.each(['null', '{}', '{"format":1,"samples":[]}', '{"format":2,"samples":[]}', 'x'])('are not %s', (text) => {
+  it.each([
+    'null',
+    '{}',
+    '{"format":1,"samples":[]}',
+    '{"format":2,"samples":[]}',
+    '{"format":2,"clock":"processor","samples":[],"observations":[]}',
+    'x',
+  ])('are not %s', (text) => {
     expect(() => parseResult(text, 'a.json')).toThrow();
   });
 });

@@ -17,6 +17,7 @@ const settings: SuiteSettings = {
   images: join(BENCH, 'none'),
   work: join(BENCH, 'none'),
   kernelScale: 1,
+  clock: 'host',
   scales: [1],
   groups: [],
 };

@@ -19,6 +19,7 @@ describe('the command line', () => {
       images: '/project/build/guests',
       work: '/project/build/bench/guests',
       kernelScale: 1,
+      clock: 'host',
       scales: [1, 4],
       groups: [],
     });
@@ -65,6 +66,8 @@ describe('the command line', () => {
     ['--groups', 'int init=sh'],
     ['--groups', 'prog-gzip'],
     ['--duration', '-1', '--memory'],
+    ['--clock', 'wall'],
+    ['--clock', 'processor', '--check'],
   ])('refuses %s %s', (...args) => {
     expect(() => parse(...args)).toThrow();
   });

@@ -161,6 +161,7 @@ const linux = (peer: string, scale: number, times: readonly number[]): Sample =>
 function run(node: string, samples: readonly Sample[]): Run {
   const result = {
     format: 2,
+    clock: 'host',
     machine: {
       date: '2026-01-02T03:04:05Z',
       processor: 'P',

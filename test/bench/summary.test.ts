@@ -136,6 +136,7 @@ describe('summaries', () => {
     const text = terminalReport(
       {
         format: 2,
+        clock: 'host',
         machine: { date: '', processor: 'P', cores: 2, memoryGiB: 4, system: 'S', node: '20', v8: '11', peers: {} },
         samples,
         observations: [],
