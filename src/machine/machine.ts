@@ -63,7 +63,7 @@ const BLOCKS_PER_SLICE = 4;
 const MIN_SLEEP_MS = 0.3;
 
 export class Machine {
-  readonly configuration: ResolvedConfiguration;
+  #configuration: ResolvedConfiguration;
   readonly #services: MachineHostServices;
   readonly #emit: Emit;
   readonly #sleeper = new Sleeper();
@@ -79,9 +79,14 @@ export class Machine {
 
   /** @throws VirtualServerError `VS_INVALID_CONFIGURATION` */
   constructor(configuration: MachineConfiguration, services: MachineHostServices, emit: Emit) {
-    this.configuration = resolveConfiguration(configuration);
+    this.#configuration = resolveConfiguration(configuration);
     this.#services = services;
     this.#emit = emit;
+  }
+
+  /** With the media that are in the drives now. */
+  get configuration(): ResolvedConfiguration {
+    return this.#configuration;
   }
 
   get state(): MachineState {
@@ -316,13 +321,25 @@ export class Machine {
 
   /** Changes the disc of the first optical drive. @throws VirtualServerError `VS_MEDIA`, `VS_INVALID_CONFIGURATION` */
   setDisc(source: MediaSource | undefined): void {
+    this.#require('change media', 'Running', 'Paused');
     const device = this.#on().board.drives.setDisc(source, this.#services.opener);
+    let replaced = false;
+    const ide = this.configuration.ide.map((drive) => {
+      if (drive.kind !== 'cdrom' || replaced) return drive;
+      replaced = true;
+      const { media: _, ...empty } = drive;
+      return source ? { ...empty, media: source } : empty;
+    });
+    this.#configuration = { ...this.configuration, ide };
     this.#mediaChanged(device, source, 'the machine has no optical drive');
   }
 
   /** As `setDisc` for floppy drive 0 (A:) or 1. */
   setFloppy(drive: number, source: MediaSource | undefined): void {
+    this.#require('change media', 'Running', 'Paused');
     const device = this.#on().board.drives.setFloppy(drive, source, this.#services.opener);
+    const floppies = this.configuration.floppies.map((old, i) => (i !== drive ? old : source ? { media: source } : {}));
+    this.#configuration = { ...this.configuration, floppies };
     this.#mediaChanged(device, source, `the machine has no floppy drive ${drive}`);
   }
 

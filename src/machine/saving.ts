@@ -10,7 +10,9 @@ import {
 } from '../saved-state/index.ts';
 import type { BlockSource, StateObject, StateValue } from '../saved-state/index.ts';
 import type { Board } from './board.ts';
-import type { MediaSource, SavedStateSource } from './configuration.ts';
+import { formatMac } from '../network/mac-address.ts';
+import type { MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
+import { checkConfiguration } from './configuration.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
 import { ideName } from './drives.ts';
 import type { DriveMedia } from './drives.ts';
@@ -48,22 +50,54 @@ function hardware(configuration: ResolvedConfiguration): StateObject {
   };
 }
 
-/** A configuration as it is kept: media that are bytes are in the state itself. */
+/** The configuration with which the state can be restored by itself; media that were bytes are in the state and `kept`. */
 function keptConfiguration(configuration: ResolvedConfiguration): StateObject {
-  const medium = (media: MediaSource | undefined): { media: object } | object => {
+  const medium = (media: MediaSource | undefined): object => {
     if (!media) return {};
     const { bytes, ...rest } = media;
-    return { media: bytes ? { ...rest, kept: true } : rest };
+    return { media: bytes ? { kept: true } : rest };
   };
-  const { ide, floppies, firmware: _firmware, savedState: _savedState, ...rest } = configuration;
-  return JSON.parse(
-    JSON.stringify({
-      ...rest,
-      cmos: undefined,
-      ide: ide.map(({ media, ...drive }) => ({ ...drive, ...medium(media) })),
-      floppies: floppies.map(({ media }) => medium(media)),
-    }),
-  ) as StateObject;
+  const { name, memoryBytes, videoBytes, videoAdapter, ide, floppies, network, debugExit } = configuration;
+  const { serial, parallel, boot, cpuid, tripleFault, clock, rtc, rtcOffsetMinutes, smbios } = configuration;
+  const kept = {
+    name,
+    memoryMiB: memoryBytes / MIB,
+    videoMemoryMiB: videoBytes / MIB,
+    videoAdapter,
+    ide: ide.map(({ media, ...drive }) => ({ ...drive, ...medium(media) })),
+    floppies: floppies.map(({ media }) => medium(media)),
+    network: network.map(({ macAddress }) => ({ macAddress: formatMac(macAddress) })),
+    debugExit: debugExit ?? false,
+    ...{ serial, parallel, boot, cpuid, tripleFault, clock, rtc, rtcOffsetMinutes, smbios },
+  };
+  // Through JSON, which leaves out what is undefined.
+  return JSON.parse(JSON.stringify(kept)) as StateObject;
+}
+
+/**
+ * The configuration that a state was saved with.
+ * @throws SavedStateError for a file that is no state; VirtualServerError `VS_INVALID_CONFIGURATION`
+ */
+export function savedConfiguration(source: SavedStateSource, files: StateFiles): MachineConfiguration {
+  const file = files.open(source);
+  try {
+    const { document } = new StateReader(file, files.compression);
+    const kept = (value: StateValue): StateValue => {
+      if (Array.isArray(value)) return value.map((item: StateValue) => kept(item));
+      if (!isObject(value)) return value;
+      // Its content comes out of the state.
+      if (value['kept'] === true) return { bytes: new Uint8Array(0), mode: 'memory' };
+      return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, kept(inner!)]));
+    };
+    const { configuration } = document;
+    if (!isObject(configuration))
+      throw new SavedStateError(SavedStateErrorCode.Damaged, 'it names no configuration', { fileName: file.name });
+    const plain = kept(configuration) as unknown as MachineConfiguration;
+    checkConfiguration(plain);
+    return plain;
+  } finally {
+    file.close();
+  }
 }
 
 export interface SaveParts {
@@ -253,6 +287,7 @@ export class OpenState {
   }
 }
 
+const MIB = 1 << 20;
 const LOW_MEMORY = 0x100000;
 const MAX_ROM_BYTES = 16 << 20;
 const PAGE = 0x1000;

@@ -34,12 +34,14 @@ export function fileSource(file: Pick<RandomAccessFile, 'size' | 'read'>): Block
 export type BlockEntry = readonly [index: number, offset: number, stored: number, crc: number];
 
 function isZero(block: Uint8Array): boolean {
-  if (block.byteOffset % 8 === 0 && block.length % 8 === 0) {
-    const words = new Float64Array(block.buffer, block.byteOffset, block.length / 8);
-    // -0 equals 0: such a word is looked at again by its bytes.
-    return words.every((word) => word === 0) && block.every((byte) => byte === 0);
-  }
-  return block.every((byte) => byte === 0);
+  const aligned = block.byteOffset % 4 === 0;
+  const words = new Int32Array(
+    aligned ? block.buffer : block.slice().buffer,
+    aligned ? block.byteOffset : 0,
+    block.length >> 2,
+  );
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+  return block.subarray(words.length * 4).every((byte) => byte === 0);
 }
 
 export class StateWriter {

@@ -37,6 +37,18 @@ export function differences(one: string, other: string): string[] {
   return found;
 }
 
+/**
+ * Runs both to the same number of instructions. A run ends with the block it is in, and blocks of code that was decoded in another
+ * order may be longer: the one behind catches up until they meet.
+ */
+export function runTogether(one: StateRig, other: StateRig, until: number): void {
+  one.run(until);
+  other.run(until);
+  for (let tries = 0; tries < 1000 && one.executed !== other.executed; tries++)
+    if (one.executed < other.executed) one.run(other.executed);
+    else other.run(one.executed);
+}
+
 export class StateRig {
   readonly board: Board;
   readonly scheduler = new Scheduler(1e9 / INSTRUCTIONS_PER_SECOND);
