@@ -3,35 +3,25 @@
  */
 import type { Core, DecodedOperands, Helper } from '../helpers.ts';
 import { GPR, SEGMENT, STATE } from '../layout.ts';
-import { readAddress, writeAddress } from '../segmentation/access.ts';
+import { segmentedRead, segmentedWrite } from '../segmentation/access.ts';
 import type { CpuState } from '../state.ts';
-import { repeat } from './repeat.ts';
-import { copyRun, elementOf, fillRun, findRun, Pointers } from './runs.ts';
+import { repeatOperation, type StringOperation } from './repeat.ts';
+import { copyRun, countAlike, countLike, elementOf, fillRun, findRun, type Pointers, type Run } from './runs.ts';
 
-function readElement(core: Core, linear: number, width: 1 | 2 | 4): number {
-  return width === 1
-    ? core.memory.read8(linear)
-    : width === 2
-      ? core.memory.read16(linear)
-      : core.memory.read32(linear);
-}
-function writeElement(core: Core, linear: number, width: 1 | 2 | 4, value: number): void {
-  if (width === 1) core.memory.write8(linear, value);
-  else if (width === 2) core.memory.write16(linear, value);
-  else core.memory.write32(linear, value);
+/** AL, AX or EAX. */
+function accumulator(state: CpuState, width: 1 | 2 | 4): number {
+  if (width === 1) return state.reg8(0);
+  return width === 2 ? state.reg16(0) : state.reg32(0);
 }
 
-const movs: Helper = (core, op) => {
-  const p = new Pointers(core, op);
-  const { width, segment } = op;
-  const element = (): void => {
-    const value = readElement(core, readAddress(core, segment, p.get(GPR.ESI), width), width);
-    writeElement(core, writeAddress(core, SEGMENT.ES, p.get(GPR.EDI), width), width, value);
+const movs: StringOperation = {
+  element(core, p, { segment, width }) {
+    const value = segmentedRead(core, segment, p.get(GPR.ESI), width);
+    segmentedWrite(core, SEGMENT.ES, p.get(GPR.EDI), width, value);
     p.add(GPR.ESI, p.step);
     p.add(GPR.EDI, p.step);
-  };
-  if (op.rep === 0) return element();
-  const run = (most: number): number => {
+  },
+  run(core, p, { segment, width }, most) {
     const target = findRun(core, p, SEGMENT.ES, p.get(GPR.EDI), most, true);
     if (target.count === 0) return 0;
     const source = findRun(core, p, segment, p.get(GPR.ESI), target.count, false);
@@ -43,41 +33,32 @@ const movs: Helper = (core, op) => {
     p.add(GPR.ESI, n * p.step);
     p.add(GPR.EDI, n * p.step);
     return n;
-  };
-  return repeat(core, op, element, run);
+  },
 };
 
-const stos: Helper = (core, op) => {
-  const p = new Pointers(core, op);
-  const { width } = op;
-  const { state } = core;
-  const value = width === 1 ? state.reg8(0) : width === 2 ? state.reg16(0) : state.reg32(0);
-  const element = (): void => {
-    writeElement(core, writeAddress(core, SEGMENT.ES, p.get(GPR.EDI), width), width, value);
+const stos: StringOperation = {
+  element(core, p, { width }) {
+    segmentedWrite(core, SEGMENT.ES, p.get(GPR.EDI), width, accumulator(core.state, width));
     p.add(GPR.EDI, p.step);
-  };
-  if (op.rep === 0) return element();
-  const run = (most: number): number => {
+  },
+  run(core, p, { width }, most) {
     const { count, host } = findRun(core, p, SEGMENT.ES, p.get(GPR.EDI), most, true);
     if (count === 0) return 0;
-    fillRun(state, host, count, width, value);
+    fillRun(core.state, host, count, width, accumulator(core.state, width));
     p.add(GPR.EDI, count * p.step);
     return count;
-  };
-  return repeat(core, op, element, run);
+  },
 };
 
-const lods: Helper = (core, op) => {
-  const p = new Pointers(core, op);
-  const { width } = op;
-  const { state } = core;
-  return repeat(core, op, () => {
-    const value = readElement(core, readAddress(core, op.segment, p.get(GPR.ESI), width), width);
+const lods: StringOperation = {
+  element(core, p, { segment, width }) {
+    const { state } = core;
+    const value = segmentedRead(core, segment, p.get(GPR.ESI), width);
     if (width === 1) state.setReg8(0, value);
     else if (width === 2) state.setReg16(0, value);
     else state.setReg32(0, value);
     p.add(GPR.ESI, p.step);
-  });
+  },
 };
 
 /** Status flags of a - b, as CMP sets them. */
@@ -91,66 +72,78 @@ function compareFlags(state: CpuState, a: number, b: number, width: 1 | 2 | 4): 
   state.set(STATE.FLAG_CARRY, width === 4 ? borrows : (borrows << (32 - bits)) | (borrows & 8));
 }
 
-/** REPE goes on while equal, REPNE while not. */
-const continues = (core: Core, op: DecodedOperands) => (): boolean =>
-  (core.state.get(STATE.FLAG_RESULT) === 0) === (op.rep === 0xf3);
+/** Elements that a comparison of runs looks at: those before the one that ends it, and that one. */
+function compared(state: CpuState, p: Pointers, op: DecodedOperands, n: number, a: Run, b: Run | number): number {
+  const goesOn = op.rep === 0xf3;
+  if (p.step > 0) {
+    const alike =
+      typeof b === 'number'
+        ? countLike(state, a, n, op.width, b, goesOn)
+        : countAlike(state, a, b, n, op.width, goesOn);
+    return Math.min(alike + 1, n);
+  }
+  let i = 0;
+  let equal: boolean;
+  do {
+    const other = typeof b === 'number' ? b : elementOf(state, b, b.count, i, p);
+    equal = elementOf(state, a, a.count, i, p) === other;
+    i++;
+  } while (i < n && equal === goesOn);
+  return i;
+}
 
-const cmps: Helper = (core, op) => {
-  const p = new Pointers(core, op);
-  const { width, segment } = op;
-  const { state } = core;
-  const element = (): void => {
-    const a = readElement(core, readAddress(core, segment, p.get(GPR.ESI), width), width);
-    const b = readElement(core, readAddress(core, SEGMENT.ES, p.get(GPR.EDI), width), width);
-    compareFlags(state, a, b, width);
+const cmps: StringOperation = {
+  compares: true,
+  element(core, p, { segment, width }) {
+    const a = segmentedRead(core, segment, p.get(GPR.ESI), width);
+    const b = segmentedRead(core, SEGMENT.ES, p.get(GPR.EDI), width);
+    compareFlags(core.state, a, b, width);
     p.add(GPR.ESI, p.step);
     p.add(GPR.EDI, p.step);
-  };
-  if (op.rep === 0) return element();
-  const run = (most: number): number => {
-    const first = findRun(core, p, segment, p.get(GPR.ESI), most, false);
+  },
+  run(core, p, op, most) {
+    const { state } = core;
+    const first = findRun(core, p, op.segment, p.get(GPR.ESI), most, false);
     const second = findRun(core, p, SEGMENT.ES, p.get(GPR.EDI), most, false);
     const n = Math.min(first.count, second.count);
     if (n === 0) return 0;
-    let i = 0;
-    let a: number;
-    let b: number;
-    do {
-      a = elementOf(state, first, first.count, i, p);
-      b = elementOf(state, second, second.count, i, p);
-      i++;
-    } while (i < n && (a === b) === (op.rep === 0xf3));
-    compareFlags(state, a, b, width);
-    p.add(GPR.ESI, i * p.step);
-    p.add(GPR.EDI, i * p.step);
-    return i;
-  };
-  return repeat(core, op, element, run, continues(core, op));
+    const done = compared(state, p, op, n, first, second);
+    const a = elementOf(state, first, first.count, done - 1, p);
+    compareFlags(state, a, elementOf(state, second, second.count, done - 1, p), op.width);
+    p.add(GPR.ESI, done * p.step);
+    p.add(GPR.EDI, done * p.step);
+    return done;
+  },
 };
 
-const scas: Helper = (core, op) => {
-  const p = new Pointers(core, op);
-  const { width } = op;
-  const { state } = core;
-  const a = width === 1 ? state.reg8(0) : width === 2 ? state.reg16(0) : state.reg32(0);
-  const element = (): void => {
-    const b = readElement(core, readAddress(core, SEGMENT.ES, p.get(GPR.EDI), width), width);
-    compareFlags(state, a, b, width);
+const scas: StringOperation = {
+  compares: true,
+  element(core, p, { width }) {
+    const b = segmentedRead(core, SEGMENT.ES, p.get(GPR.EDI), width);
+    compareFlags(core.state, accumulator(core.state, width), b, width);
     p.add(GPR.EDI, p.step);
-  };
-  if (op.rep === 0) return element();
-  const run = (most: number): number => {
+  },
+  run(core, p, op, most) {
+    const { state } = core;
+    const a = accumulator(state, op.width);
     const found = findRun(core, p, SEGMENT.ES, p.get(GPR.EDI), most, false);
     if (found.count === 0) return 0;
-    let i = 0;
-    let b: number;
-    do b = elementOf(state, found, found.count, i++, p);
-    while (i < found.count && (a === b) === (op.rep === 0xf3));
-    compareFlags(state, a, b, width);
-    p.add(GPR.EDI, i * p.step);
-    return i;
-  };
-  return repeat(core, op, element, run, continues(core, op));
+    const done = compared(state, p, op, found.count, found, a);
+    compareFlags(state, a, elementOf(state, found, found.count, done - 1, p), op.width);
+    p.add(GPR.EDI, done * p.step);
+    return done;
+  },
 };
 
-export const stringHelpers: Record<string, Helper> = { movs, stos, lods, cmps, scas };
+const helper =
+  (operation: StringOperation): Helper =>
+  (core: Core, op: DecodedOperands) =>
+    repeatOperation(core, op, operation);
+
+export const stringHelpers: Record<string, Helper> = {
+  movs: helper(movs),
+  stos: helper(stos),
+  lods: helper(lods),
+  cmps: helper(cmps),
+  scas: helper(scas),
+};
