@@ -13,7 +13,15 @@ import {
 } from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
 import { examine, examineWith, usedEnd, type Examination } from './examine.ts';
-import { encodeFooter, FOOTER_SIZE, MAXIMUM_DISK_BYTES, newFooter, VhdType, type LocatedFooter } from './footer.ts';
+import {
+  encodeFooter,
+  FOOTER_SIZE,
+  hasFooterCookie,
+  MAXIMUM_DISK_BYTES,
+  newFooter,
+  VhdType,
+  type LocatedFooter,
+} from './footer.ts';
 import { geometryForSectors, SECTOR_SIZE } from './geometry.ts';
 import { writeZeros, type RandomAccessFile } from './random-access-file.ts';
 import { bitmapSizeOf } from './sector-bitmaps.ts';
@@ -314,10 +322,21 @@ function guessHeader(
   return undefined;
 }
 
-/** True when nothing but padding is between the table and the first block: a table that goes on there has smaller blocks. */
+/** True when nothing but padding and an old footer is between the table and the first block: a table that goes on has smaller blocks. */
 function fits(file: RandomAccessFile, layout: TableLayout, entries: number): boolean {
-  const tableEnd = USUAL_TABLE_OFFSET + entries * 4;
-  const gap = new Uint8Array(Math.min(65536, Math.max(0, layout.starts[0] * SECTOR_SIZE - tableEnd)));
-  file.read(tableEnd, gap);
-  return gap.every((byte) => byte === 0 || byte === 0xff);
+  const tableEnd = USUAL_TABLE_OFFSET + Math.ceil((entries * 4) / SECTOR_SIZE) * SECTOR_SIZE;
+  const rest = new Uint8Array(tableEnd - USUAL_TABLE_OFFSET - entries * 4);
+  file.read(tableEnd - rest.length, rest);
+  if (!isPadding(rest)) return false;
+  const end = Math.min(layout.starts[0] * SECTOR_SIZE, tableEnd + 65536);
+  const sector = new Uint8Array(SECTOR_SIZE);
+  for (let at = tableEnd; at < end; at += SECTOR_SIZE) {
+    file.read(at, sector);
+    if (!hasFooterCookie(sector) && !isPadding(sector)) return false;
+  }
+  return true;
+}
+
+function isPadding(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0 || byte === 0xff);
 }

@@ -368,7 +368,8 @@ export class SparseImage implements DiskImage {
 
   /** @returns the first sector of new space at the end of the file. */
   private appendSpace(): number {
-    const start = this.end;
+    const place = this.end;
+    const start = alignedStart(place, this.bitmapSize, this.blockSize);
     const newEnd = start + this.bitmapSize + this.blockSize;
     if (start / SECTOR_SIZE >= UNALLOCATED) {
       throw new DiskError(DiskErrorCode.BadSize, 'the file has grown to the 2 TiB that a VHD can have', {
@@ -378,7 +379,7 @@ export class SparseImage implements DiskImage {
     try {
       this.file.write(newEnd, this.located.bytes);
     } catch (error) {
-      this.cutBack(start);
+      this.cutBack(place);
       throw error;
     }
     this.end = newEnd;
@@ -408,4 +409,16 @@ export class SparseImage implements DiskImage {
     if (this.table[block] === UNALLOCATED) return;
     this.file.write(this.table[block] * SECTOR_SIZE, this.bitmap(block).bits);
   }
+}
+
+/** Bytes of a page of the host's cache: a block whose data begins on one is written without splitting pages. */
+const PAGE = 4096;
+
+/**
+ * Where a block goes that is to be placed at `place` or behind: as Windows does it, with its data on a page boundary. Small blocks follow
+ * each other instead, since the gaps would cost more than they give.
+ */
+function alignedStart(place: number, bitmapSize: number, blockSize: number): number {
+  if (blockSize < 128 * 1024) return place;
+  return Math.ceil((place + bitmapSize) / PAGE) * PAGE - bitmapSize;
 }
