@@ -16,14 +16,18 @@ import type { Message } from './machine/protocol.ts';
 
 export { ErrorCode, VirtualServerError } from './machine/errors.ts';
 export { checkConfiguration } from './machine/configuration.ts';
+export { VirtualNetwork } from './network/virtual-network.ts';
 export type * from './machine/api.ts';
 export type * from './machine/configuration.ts';
 export type * from './machine/events.ts';
+export type { AdapterStatistics } from './machine/adapter-wire.ts';
+export type * from './network/configuration.ts';
+export type { NetworkPlug, VirtualNetworkOptions } from './network/virtual-network.ts';
 
 function threadOver(worker: Worker): MachineThread {
   return {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
-    send: (request) => worker.postMessage(request),
+    send: (request, transfer = []) => worker.postMessage(request, [...transfer]),
     receive: (listener) => worker.addEventListener('message', (event: MessageEvent<Message>) => listener(event.data)),
     onDeath: (listener) =>
       worker.addEventListener('error', (event) => listener(`the machine's thread failed: ${event.message}`), {

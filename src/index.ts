@@ -15,6 +15,11 @@
 export { createMachine } from './machine/create-machine.ts';
 export { ErrorCode, VirtualServerError } from './machine/errors.ts';
 export { checkConfiguration } from './machine/configuration.ts';
+export { VirtualNetwork } from './network/virtual-network.ts';
+export { openLeases, openSink } from './network/node-files.ts';
 export type * from './machine/api.ts';
 export type * from './machine/configuration.ts';
 export type * from './machine/events.ts';
+export type { AdapterStatistics } from './machine/adapter-wire.ts';
+export type * from './network/configuration.ts';
+export type { NetworkPlug, VirtualNetworkOptions } from './network/virtual-network.ts';

@@ -1,5 +1,7 @@
 /** The library's machine, as programs see it. `createMachine` (src/index.ts) gives a `VirtualMachine`. */
 import type { RegisterState } from '../../cpu/processor.ts';
+import type { NetworkPlug } from '../network/virtual-network.ts';
+import type { AdapterStatistics } from './adapter-wire.ts';
 import type { MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
 import type { MachineEnd, MachineEvent, MachineEventOf, MachineEventType, MachineState } from './events.ts';
 
@@ -180,6 +182,15 @@ export interface VirtualMachine extends AsyncDisposable, AsyncIterable<MachineEv
   setCdrom(media: MediaArgument | null): Promise<void>;
   /** Inserts a floppy, also while running; `null` takes it out. */
   setFloppy(media: MediaArgument | null, drive?: 0 | 1): Promise<void>;
+
+  /**
+   * Plugs a network adapter (0 is the first) into a virtual network of the program while the machine is on: give it what
+   * `VirtualNetwork.connect` gave. `undefined` unplugs it. To be done again after each power-on.
+   */
+  connectNetwork(adapter: number, plug: NetworkPlug | undefined): Promise<void>;
+  /** Takes an adapter's link away, or gives it back, as pulling the cable does. */
+  setLink(adapter: number, up: boolean): Promise<void>;
+  networkStatistics(adapter: number): Promise<AdapterStatistics>;
 
   /** The screen as a PNG file. */
   screenshot(): Promise<Uint8Array>;

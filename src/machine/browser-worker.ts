@@ -4,6 +4,9 @@ import { checkImages } from '../firmware/images.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import { bytesOpener } from './media.ts';
 import type { Message, Request } from './protocol.ts';
+import { NetworkError } from '../network/networks.ts';
+import type { Transport, TransportConnection, TransportEvents } from '../network/networks.ts';
+import { openWebSocket } from '../network/websocket-transport.ts';
 import { serveMachine } from './server.ts';
 import { bytesStateFiles } from './state-files.ts';
 
@@ -11,6 +14,12 @@ import { bytesStateFiles } from './state-files.ts';
 interface Scope {
   postMessage(message: Message): void;
   addEventListener(type: 'message', listener: (event: { readonly data: Request }) => void): void;
+}
+
+/** A page has no sockets but these. */
+function openPageTransport(connection: TransportConnection, events: TransportEvents): Transport {
+  if (connection.kind === 'websocket') return openWebSocket(connection, events);
+  throw new NetworkError(`a page has no ${connection.kind} connections`);
 }
 
 const scope = globalThis as unknown as Scope;
@@ -25,6 +34,7 @@ serveMachine(
     opener: bytesOpener,
     stateFiles: bytesStateFiles,
     createProcessor,
+    network: { openTransport: openPageTransport, wallClock: () => Date.now() },
     loadFirmware: ({ bios, videoBios }) => {
       if (!(bios instanceof Uint8Array) || !(videoBios instanceof Uint8Array))
         throw new VirtualServerError(ErrorCode.Firmware, 'a page must give both firmware images as bytes');

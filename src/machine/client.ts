@@ -51,11 +51,16 @@ export class Client {
     this.#idle?.();
   }
 
-  request<O extends Operation>(operation: O, argument: Operations[O][0]): Promise<Operations[O][1]> {
+  /** @param transfer message ports in the argument */
+  request<O extends Operation>(
+    operation: O,
+    argument: Operations[O][0],
+    transfer: readonly Transferable[] = [],
+  ): Promise<Operations[O][1]> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#thread.send({ id, operation, argument } as Request);
+      this.#thread.send({ id, operation, argument } as Request, transfer);
     });
   }
 

@@ -4,7 +4,8 @@
  */
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
-import { isStationAddress, parseMac } from '../network/mac-address.ts';
+import { checkNetwork } from '../network/configuration.ts';
+import type { NetworkAdapterConfiguration } from '../network/configuration.ts';
 import { createCpuid } from '../../cpu/system/cpuid.ts';
 
 /** The debug-exit port: its first address, and how many ports answer. */
@@ -73,12 +74,6 @@ export type ParallelConfiguration =
   | { readonly kind: 'none' }
   | { readonly kind: 'events' }
   | { readonly kind: 'file'; readonly path: string; readonly append?: boolean };
-
-/** A network adapter of the guest, a DEC 21140A. */
-export interface NetworkAdapterConfiguration {
-  /** `00-03-FF-12-34-56`; default an address made as the original product made them, anew for each machine. */
-  readonly macAddress?: string;
-}
 
 /** Kinds of drives in the boot order. */
 export type BootDevice = 'floppy' | 'disk' | 'cdrom' | 'network';
@@ -182,7 +177,6 @@ export const DEFAULT_VIDEO_ADAPTER: VideoAdapterKind = 'dispi';
 
 /** Guest RAM in MiB. */
 export const MEMORY_MIB = { minimum: 1, maximum: 3584, default: 128 } as const;
-const MAX_ADAPTERS = 4;
 const VIDEO_MIB = [1, 2, 4, 8, 16];
 const VIDEO_ADAPTERS: readonly string[] = ['s3-trio64', 'dispi'];
 const TRIO64_MAX_MIB = 8;
@@ -194,16 +188,6 @@ function fail(key: string, message: string): never {
 function checkMedia(key: string, media: MediaSource): void {
   if ((media.path === undefined) === (media.bytes === undefined)) fail(key, 'needs either a path or bytes');
   if (media.path === '') fail(key, 'the path is empty');
-}
-
-function checkNetwork(network: readonly NetworkAdapterConfiguration[]): void {
-  if (network.length > MAX_ADAPTERS) fail('network', `at most ${MAX_ADAPTERS} adapters`);
-  network.forEach(({ macAddress }, i) => {
-    if (macAddress === undefined) return;
-    const address = parseMac(macAddress);
-    if (!address || !isStationAddress(address))
-      fail(`network[${i}].macAddress`, `'${macAddress}' is not the address of a station, such as 00-03-FF-12-34-56`);
-  });
 }
 
 /**
@@ -239,7 +223,7 @@ export function checkConfiguration(configuration: MachineConfiguration): void {
   if (floppies.length > 2) fail('floppies', 'at most two drives');
   floppies.forEach((drive, i) => drive.media && checkMedia(`floppies[${i}].media`, drive.media));
   if (serial.length > 2) fail('serial', 'at most two ports');
-  checkNetwork(configuration.network ?? []);
+  checkNetwork(configuration.network ?? [], fail);
   for (const device of configuration.boot ?? [])
     if (!['floppy', 'disk', 'cdrom', 'network'].includes(device)) fail('boot', `unknown device '${String(device)}'`);
   const rate =

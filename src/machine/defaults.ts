@@ -8,12 +8,14 @@ import type {
 } from './configuration.ts';
 import type { IdeDriveConfiguration, MachineConfiguration, ParallelConfiguration } from './configuration.ts';
 import type { SavedStateSource, SerialConfiguration, SmbiosConfiguration, TripleFaultPolicy } from './configuration.ts';
+import type { NetworkAdapterConfiguration } from '../network/configuration.ts';
 import { dynamicMac, parseMac } from '../network/mac-address.ts';
 import type { VideoAdapterKind } from './configuration.ts';
 import { DEFAULT_VIDEO_ADAPTER, MEMORY_MIB, checkConfiguration } from './configuration.ts';
 import type { CpuidConfiguration } from '../../cpu/processor.ts';
 
 export interface ResolvedAdapter {
+  readonly configuration: NetworkAdapterConfiguration;
   /** Six bytes. */
   readonly macAddress: Uint8Array;
 }
@@ -58,8 +60,9 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     floppies: given.floppies ?? [{}],
     serial: [com1, com2],
     parallel: given.parallel ?? { kind: 'events' },
-    network: (given.network ?? []).map(({ macAddress }) => ({
-      macAddress: macAddress === undefined ? randomMac() : parseMac(macAddress)!,
+    network: (given.network ?? []).map((configuration) => ({
+      configuration,
+      macAddress: configuration.macAddress === undefined ? randomMac() : parseMac(configuration.macAddress)!,
     })),
     boot: given.boot ?? ['floppy', 'cdrom', 'disk'],
     cpuid: given.cpuid ?? {},

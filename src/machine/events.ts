@@ -47,6 +47,8 @@ interface EventData {
   'vm.keyboard.leds': { readonly scroll: boolean; readonly num: boolean; readonly caps: boolean };
   /** Told when a disk is opened: its image is damaged but can be used, a lock or an undo disk is stale. */
   'disk.warning': { readonly device: string; readonly message: string };
+  /** The DHCP server of one of the machine's networks gave an address to `macAddress`. */
+  'net.lease': { readonly macAddress: string; readonly address: string };
   'disk.error': { readonly device: string; readonly operation: string; readonly message: string };
   /** A drive's medium changed: `inserted` false after an eject. */
   'drive.media': { readonly device: string; readonly inserted: boolean };

@@ -1,6 +1,8 @@
 /** `VirtualMachine` for programs: keeps state and events on the host's side and leaves the work to the machine's thread. */
 import type { RegisterState } from '../../cpu/processor.ts';
 import { encodePng } from '../display/png.ts';
+import type { NetworkPlug } from '../network/virtual-network.ts';
+import type { AdapterStatistics } from './adapter-wire.ts';
 import type {
   Keyboard,
   MachineOptions,
@@ -113,10 +115,14 @@ export class MachineHost implements VirtualMachine {
     return this.#configuration;
   }
 
-  #ask<O extends Operation>(operation: O, argument: Operations[O][0]): Promise<Operations[O][1]> {
+  #ask<O extends Operation>(
+    operation: O,
+    argument: Operations[O][0],
+    transfer?: readonly Transferable[],
+  ): Promise<Operations[O][1]> {
     if (!this.#client)
       return Promise.reject(new VirtualServerError(ErrorCode.InvalidState, 'the machine is turned off'));
-    return this.#client.request(operation, argument);
+    return this.#client.request(operation, argument, transfer);
   }
 
   // ---- lifecycle -------------------------------------------------------------------------------------------------
@@ -304,6 +310,19 @@ export class MachineHost implements VirtualMachine {
       throw new VirtualServerError(ErrorCode.InvalidConfiguration, `the machine has no floppy drive ${drive}`);
     floppies[drive] = source ? { media: source } : {};
     this.#configuration = { ...this.#configuration, floppies };
+  }
+
+  connectNetwork(adapter: number, plug: NetworkPlug | undefined): Promise<void> {
+    const port = plug?.port;
+    return this.#ask('connectNetwork', { adapter, port }, port ? [port as unknown as Transferable] : []);
+  }
+
+  setLink(adapter: number, up: boolean): Promise<void> {
+    return this.#ask('setLink', { adapter, up });
+  }
+
+  networkStatistics(adapter: number): Promise<AdapterStatistics> {
+    return this.#ask('networkStatistics', adapter);
   }
 
   async screenshot(): Promise<Uint8Array> {

@@ -7,6 +7,10 @@ import { ResetCause } from '../../devices/device.ts';
 import type { RegisterState } from '../../cpu/processor.ts';
 import { StopReason } from '../../cpu/processor.ts';
 import type { FirmwareImages } from '../firmware/images.ts';
+import type { FramePort } from '../network/frame-pipe.ts';
+import type { NetworkServices } from '../network/networks.ts';
+import type { AdapterStatistics, AdapterWire } from './adapter-wire.ts';
+import { openNetworks } from './adapters.ts';
 import type { MachineStatistics } from './api.ts';
 import { Board } from './board.ts';
 import type { BoardSignals, CreateProcessor } from './board.ts';
@@ -34,6 +38,8 @@ export interface MachineHostServices {
   readonly createProcessor: CreateProcessor;
   loadFirmware(configuration: FirmwareConfiguration): FirmwareImages;
   readonly stateFiles: StateFiles;
+  /** Default: networks of guests only. */
+  readonly network?: NetworkServices;
   /** Monotonic milliseconds. */
   hostTime(): number;
   /** Milliseconds since 1970. */
@@ -152,8 +158,18 @@ export class Machine {
         changed: (state) => screenListener?.(state),
         mode: (mode) => this.#tell('vm.screen.mode', mode),
       });
+      const networks = openNetworks({
+        clock: scheduler,
+        adapters: configuration.network,
+        wires: board.network,
+        services: services.network ?? { wallClock: () => services.wallClock() },
+        wake: () => this.#sleeper.wake(),
+        onLease: (lease) => this.#tell('net.lease', lease),
+        onLog: (message) => this.#tell('vm.log', message),
+      });
       this.#powered = {
         board,
+        networks,
         scheduler,
         pacer,
         media,
@@ -213,6 +229,7 @@ export class Machine {
     const powered = this.#powered;
     if (!powered) return;
     powered.outputs.end();
+    powered.networks.close();
     powered.restoring?.state.close();
     this.#enter('TurningOff', end.reason);
     const vtime = this.vtime;
@@ -347,6 +364,29 @@ export class Machine {
     if (device === undefined) throw new VirtualServerError(ErrorCode.InvalidConfiguration, missing);
     this.#tell('drive.media', { device, inserted: source !== undefined }, 'host');
     this.wake();
+  }
+
+  /** Plugs a network adapter into a network that lives in another thread; undefined unplugs it. */
+  connectNetwork(adapter: number, port: FramePort | undefined): void {
+    this.#wireOf(adapter);
+    this.#on().networks.connect(adapter, port);
+    this.wake();
+  }
+
+  /** Takes the link of a network adapter away, or gives it back. */
+  setLink(adapter: number, up: boolean): void {
+    this.#wireOf(adapter).link = up;
+    this.wake();
+  }
+
+  networkStatistics(adapter: number): AdapterStatistics {
+    return this.#wireOf(adapter).statistics;
+  }
+
+  #wireOf(adapter: number): AdapterWire {
+    const wire = this.board.network[adapter];
+    if (wire) return wire;
+    throw new VirtualServerError(ErrorCode.InvalidConfiguration, `the machine has no network adapter ${adapter}`);
   }
 
   /** Receives the screen when it has changed; see `watchScreen`. */

@@ -1,6 +1,7 @@
 /** What a machine gets from Node. */
 import { createProcessor } from '../../cpu/index.ts';
 import { loadFirmware } from '../firmware/node-loader.ts';
+import { nodeNetworkServices } from '../network/node-services.ts';
 import type { MachineHostServices } from './machine.ts';
 import { nodeOpener } from './node-media.ts';
 import { nodeStateFiles } from './node-state-files.ts';
@@ -9,6 +10,7 @@ export const nodeServices: MachineHostServices = {
   opener: nodeOpener,
   createProcessor,
   loadFirmware,
+  network: nodeNetworkServices,
   stateFiles: nodeStateFiles,
   hostTime: () => performance.now(),
   wallClock: () => Date.now(),

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import type { MachineThread } from './client.ts';
 import type { Message } from './protocol.ts';
 
@@ -37,7 +38,7 @@ function startWorker(file: string): MachineThread {
   worker.on('exit', (code) => die(`the machine's thread ended with code ${code}`));
   return {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
-    send: (request) => worker.postMessage(request),
+    send: (request, transfer) => worker.postMessage(request, transfer as readonly MessagePort[]),
     receive: (listener) => void worker.on('message', (message: Message) => listener(message)),
     onDeath: (listener) => (death = listener),
     terminate: async () => {

@@ -1,4 +1,5 @@
 /** What a machine has while its power is on. */
+import type { Networks } from '../network/networks.ts';
 import type { Board } from './board.ts';
 import type { DriveMedia } from './drives.ts';
 import type { LazyMemory } from './lazy-memory.ts';
@@ -15,6 +16,7 @@ export interface Powered {
   readonly media: DriveMedia;
   readonly screen: ScreenWatch;
   readonly outputs: Outputs;
+  readonly networks: Networks;
   busyMs: number;
   idleMs: number;
   /** Host milliseconds until unflushed writes are due on the disk. */

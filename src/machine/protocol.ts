@@ -1,5 +1,7 @@
 /** Messages between a machine's thread and its host. Plain data; nothing but speed would change without a thread. */
 import type { RegisterState } from '../../cpu/processor.ts';
+import type { FramePort } from '../network/frame-pipe.ts';
+import type { AdapterStatistics } from './adapter-wire.ts';
 import type { MachineStatistics, ScreenImage, ScreenState } from './api.ts';
 import type { MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
 import type { ErrorCode } from './errors.ts';
@@ -29,6 +31,10 @@ export interface Operations {
   serialInput: [{ port: number; bytes: Uint8Array }, number];
   setDisc: [MediaSource | undefined, void];
   setFloppy: [{ drive: number; media: MediaSource | undefined }, void];
+  /** The port goes to the machine's thread; undefined unplugs the adapter. */
+  connectNetwork: [{ adapter: number; port: FramePort | undefined }, void];
+  setLink: [{ adapter: number; up: boolean }, void];
+  networkStatistics: [number, AdapterStatistics];
   statistics: [undefined, MachineStatistics];
   registers: [undefined, RegisterState];
   readMemory: [{ address: number; length: number }, Uint8Array];
@@ -56,7 +62,8 @@ export type Message =
 
 /** One end of the line: a `MessagePort`, a worker, or a pair in one thread. */
 export interface Line<Out, In> {
-  send(message: Out): void;
+  /** @param transfer what the other side gets and this one loses: message ports */
+  send(message: Out, transfer?: readonly Transferable[]): void;
   receive(listener: (message: In) => void): void;
 }
 

@@ -102,6 +102,9 @@ class MachineServer {
       },
       setDisc: (media) => this.#on().setDisc(media),
       setFloppy: ({ drive, media }) => this.#on().setFloppy(drive, media),
+      connectNetwork: ({ adapter, port }) => this.#on().connectNetwork(adapter, port),
+      setLink: ({ adapter, up }) => this.#on().setLink(adapter, up),
+      networkStatistics: (adapter) => this.#on().networkStatistics(adapter),
       statistics: () => this.#on().statistics(),
       registers: () => this.#on().registers(),
       readMemory: ({ address, length }) => {
