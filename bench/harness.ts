@@ -47,13 +47,15 @@ export function firstLine(message: string): string {
  * Runs a script of this folder in a process of its own and gives what it sends. Never rejects: what goes wrong is an answer
  * with `error`.
  * @param job given to the child as its only argument
- * @param limit milliseconds
+ * @param limit milliseconds that the child keeps itself
+ * @param grace milliseconds after which it is ended
  */
 export function runChild<Answer extends object>(
   script: string,
   job: object,
   limit: number,
   node: NodeBinary,
+  grace = GRACE,
 ): Promise<Answer | { readonly error: string }> {
   return new Promise((resolve) => {
     const child = fork(script, [JSON.stringify(job)], {
@@ -75,9 +77,9 @@ export function runChild<Answer extends object>(
     process.once('SIGINT', interrupted);
     process.once('SIGTERM', interrupted);
     const timer = setTimeout(() => {
-      answer ??= { error: `the process did not end within ${(limit + GRACE) / 1000} s` };
+      answer ??= { error: `the process did not end within ${(limit + grace) / 1000} s` };
       endGroup(child.pid);
-    }, limit + GRACE);
+    }, limit + grace);
     child.on('message', (message) => (answer = message as Answer));
     child.on('error', (error) => (answer ??= { error: error.message }));
     child.on('close', (code, signal) => {

@@ -12,6 +12,7 @@ import {
   openSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -50,7 +51,8 @@ export function copyWithArguments(disk: string, copy: string, words: string): vo
   const block = environmentBlock(words);
   mkdirSync(dirname(copy), { recursive: true });
   const from = openSync(disk, 'r');
-  const to = openSync(`${copy}.part`, 'w');
+  const part = `${copy}-${process.pid}`;
+  const to = openSync(part, 'w');
   let found = false;
   try {
     const { size } = fstatSync(from);
@@ -68,6 +70,9 @@ export function copyWithArguments(disk: string, copy: string, words: string): vo
     closeSync(from);
     closeSync(to);
   }
-  if (!found) throw new Error(`no GRUB environment block in ${disk}`);
-  renameSync(`${copy}.part`, copy);
+  if (!found) {
+    rmSync(part);
+    throw new Error(`no GRUB environment block in ${disk}`);
+  }
+  renameSync(part, copy);
 }

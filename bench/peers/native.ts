@@ -34,8 +34,8 @@ function unpack({ source }: BenchmarkRun, folder: string): string {
   const root = join(folder, 'linux-bench-root');
   if (existsSync(root) && statSync(root).mtimeMs > statSync(source).mtimeMs) return root;
   rmSync(root, { recursive: true, force: true });
-  const part = `${root}.part`;
-  rmSync(part, { recursive: true, force: true });
+  // Another run may unpack at the same time.
+  const part = `${root}-${process.pid}`;
   mkdirSync(part, { recursive: true });
   const disk = `${source}?offset=${PARTITION_OFFSET}`;
   const { status, stderr, error } = spawnSync('debugfs', ['-R', `rdump / "${part}"`, disk], { encoding: 'utf8', env });

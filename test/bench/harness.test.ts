@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { suiteOf } from '../../bench/guests/index.ts';
+import { runAll, runChild } from '../../bench/harness.ts';
+import { findNode } from '../../bench/nodes.ts';
+import { parseOptions } from '../../bench/options.ts';
+import { virtualserver } from '../../bench/peers/virtualserver.ts';
+import type { Sample } from '../../bench/types.ts';
+
+const node = findNode(undefined);
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'virtualserver-test-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A script for a child process. */
+function script(name: string, text: string): string {
+  const path = join(folder, `${name}.mjs`);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('a process for each sample', () => {
+  it('gets its job and answers', async () => {
+    const path = script('echo', 'process.send({ got: JSON.parse(process.argv[2]) }, () => process.exit());');
+    expect(await runChild(path, { suite: 'x' }, 10_000, node)).toEqual({ got: { suite: 'x' } });
+  });
+
+  it('may end without an answer', async () => {
+    const path = script('crash', 'console.error("out of luck"); process.exit(3);');
+    expect(await runChild(path, {}, 10_000, node)).toEqual({ error: 'the process ended with code 3: out of luck' });
+    const killed = script('killed', 'process.kill(process.pid, "SIGKILL"); setTimeout(() => {}, 9999);');
+    expect(await runChild(killed, {}, 10_000, node)).toEqual({ error: 'the process ended with SIGKILL: ' });
+  });
+
+  it('may hang', async () => {
+    const path = script('hang', 'setInterval(() => {}, 1000);');
+    expect(await runChild(path, {}, 200, node, 100)).toEqual({ error: 'the process did not end within 0.3 s' });
+  });
+
+  it('need not exist', async () => {
+    const answer = await runChild(script('none', ''), {}, 10_000, { ...node, path: join(folder, 'nowhere') });
+    expect(answer).toHaveProperty('error', expect.stringContaining('ENOENT'));
+  });
+
+  it('gives samples in order, failures with one line', async () => {
+    const path = script(
+      'mixed',
+      `const { peer, suite } = JSON.parse(process.argv[2]);
+       const error = { error: 'first line\\n at somewhere' };
+       process.send(peer === 'v86' ? error : { measurements: [{ item: suite, milliseconds: 1 }] }, () => process.exit());`,
+    );
+    const suite = suiteOf('kernels')!;
+    const turns = [
+      { suite, peer: virtualserver, round: 0 },
+      { suite, peer: { ...virtualserver, id: 'v86' }, round: 0 },
+    ];
+    const heard: [Sample, number, string][] = [];
+    const samples = await runAll(turns, parseOptions([], folder).settings, path, node, (sample, done, details) =>
+      heard.push([sample, done, details]),
+    );
+    expect(samples.map(({ peer, outcome }) => [peer, outcome])).toEqual([
+      ['virtualserver', { measurements: [{ item: 'kernels', milliseconds: 1 }] }],
+      ['v86', { error: 'first line' }],
+    ]);
+    expect(heard.map(([{ peer }, done, details]) => [peer, done, details])).toEqual([
+      ['virtualserver', 1, ''],
+      ['v86', 2, 'first line\n at somewhere'],
+    ]);
+  });
+});
