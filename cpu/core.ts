@@ -4,9 +4,11 @@ import { CodeCache } from './decoder/code-cache.ts';
 import { DecodeTables, type HelperHandler } from './decoder/tables.ts';
 import { deliverException, deliverInterrupt, deliverNmi, type FaultChain } from './exceptions/index.ts';
 import type { Core, Helper } from './helpers.ts';
-import { EXIT, generateProcessor, type Imports } from './interpreter/generate.ts';
+import { EXIT, generateProcessor, type Imports, REGION_SLOTS } from './interpreter/generate.ts';
 import { memoryImports, recordFault } from './interpreter/memory-imports.ts';
 import { MODE, PAGE_SIZE, RECORD, REGION, SEGMENT, STATE, TLB_SLOW } from './layout.ts';
+import type { FunctionRef } from './emitter/index.ts';
+import { Jit, type JitStatistics } from './jit/jit.ts';
 import { InstructionFetch } from './mmu/instruction-fetch.ts';
 import { Mmu } from './mmu/mmu.ts';
 import { Operands } from './operands.ts';
@@ -60,6 +62,9 @@ export class X86Processor implements Processor, Core {
   readonly #tables: DecodeTables;
   readonly #helpers: readonly BoundHelper[];
   readonly #module: ProcessorModule;
+  /** Where the interpreter finds compiled regions. */
+  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: REGION_SLOTS });
+  readonly #jit: Jit | undefined;
   #stepping: ProcessorModule | undefined;
   readonly #imports: Imports;
   readonly #operands = new Operands();
@@ -70,6 +75,8 @@ export class X86Processor implements Processor, Core {
   #granted = 0;
   /** Budget taken out of STATE.BUDGET so that generated code stops soon; put back when it has. */
   #withheld = 0;
+  /** Generated code is to stop for more than the end of a piece. */
+  #attended = false;
   /** Generated code or a helper is running. */
   #running = false;
   #inHelper = false;
@@ -107,8 +114,12 @@ export class X86Processor implements Processor, Core {
     this.#code = new CodeCache(
       this.state,
       (page) => this.#mmu.revokeWrites(page),
-      // A repeated instruction that overwrites itself is fetched anew.
-      () => this.#inHelper && this.#attention(),
+      (header) => {
+        // A repeated instruction that overwrites itself is fetched anew.
+        if (this.#inHelper) this.#attention();
+        this.#jit?.blockKilled(header);
+      },
+      () => this.#jit?.clear(),
     );
     this.#mmu.codeCache = this.#code;
     this.#physical = new PhysicalMemory(this.state, this.#mmu, this.#code);
@@ -120,17 +131,31 @@ export class X86Processor implements Processor, Core {
       return { ...info, run };
     });
     this.#imports = this.#makeImports();
-    this.#module = this.#instantiate(false);
+    const main = this.#instantiate(false);
+    this.#module = main.exports as unknown as ProcessorModule;
+    if (options.jit !== false)
+      this.#jit = new Jit(
+        this.state,
+        this.#tables,
+        this.#table,
+        {
+          memory: this.linearMemory,
+          helper: (record, handler) => this.#helper(record, handler),
+          functions: main.functions,
+          exports: main.exports,
+        },
+        typeof options.jit === 'object' ? options.jit : {},
+      );
     this.reset();
   }
 
-  #instantiate(stepping: boolean): ProcessorModule {
+  #instantiate(stepping: boolean): { exports: WebAssembly.Exports; functions: ReadonlyMap<string, FunctionRef> } {
     const pages = this.linearMemory.buffer.byteLength / WASM_PAGE;
-    const module = new WebAssembly.Module(generateProcessor(this.#tables, moduleParts, pages, stepping));
-    const instance = new WebAssembly.Instance(module, {
-      env: { memory: this.linearMemory, ...this.#imports } as WebAssembly.ModuleImports,
+    const { bytes, functions } = generateProcessor(this.#tables, moduleParts, pages, stepping);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory: this.linearMemory, table: this.#table, ...this.#imports } as WebAssembly.ModuleImports,
     });
-    return instance.exports as unknown as ProcessorModule;
+    return { exports, functions };
   }
 
   #makeImports(): Imports {
@@ -139,20 +164,21 @@ export class X86Processor implements Processor, Core {
     const fetch = new InstructionFetch(state, mmu);
     return {
       ...memoryImports(state, mmu),
-      helper: (record: number) => this.#helper(record),
+      helper: (record: number, handler: number) => this.#helper(record, handler),
       fetchWindow: (linear: number) => fetch.window(linear >>> 0),
       fetchFault: () => recordFault(state, fetch.takeFault()),
       protectPage: (hostPage: number) => this.#code.protect(hostPage),
       recordsFull: () => this.#code.clear(),
+      probeCode: (linear: number, host: number) => (this.#mmu.leadsTo(linear >>> 0, host >>> 0) ? 1 : 0),
     };
   }
 
   // Helpers
 
-  #helper(record: number): number {
+  #helper(record: number, handler: number): number {
     const { state } = this;
     const { u8, u16, i32 } = state;
-    const info = this.#helpers[u16[record >> 1]! - this.#tables.firstHelper]!;
+    const info = this.#helpers[handler - this.#tables.firstHelper]!;
     const place = u16[(record + RECORD.PLACE) >> 1]!;
     const eip = (i32[STATE.CODE_EIP >> 2]! + (place >> 4)) >>> 0;
     const op = this.#operands;
@@ -314,6 +340,10 @@ export class X86Processor implements Processor, Core {
   get halted(): boolean {
     return this.#halted;
   }
+  /** What the compiler has done; undefined without it. */
+  get jitStatistics(): Readonly<JitStatistics> | undefined {
+    return this.#jit?.statistics;
+  }
 
   run(instructions: number): StopReason {
     const { state } = this;
@@ -324,6 +354,7 @@ export class X86Processor implements Processor, Core {
       if (this.tripleFault) return StopReason.Shutdown;
       if (this.#stopRequested) {
         this.#stopRequested = false;
+        state.set(STATE.STOP, 0);
         return StopReason.Requested;
       }
       if (!this.#shadow) this.#takeInterrupt();
@@ -332,12 +363,31 @@ export class X86Processor implements Processor, Core {
       if (state.get(STATE.BUDGET) <= 0) return StopReason.Budget;
       if (this.#shadow || this.#trapPending || state.get(STATE.EFLAGS) & (EFLAGS.TF | EFLAGS.RF) || this.#watching())
         this.#step();
-      else this.#execute(this.#module);
+      else this.#leave(this.#executeSampled());
     }
   }
 
-  /** Runs generated code until it stops, and delivers the fault it stopped for. */
-  #execute(module: ProcessorModule): void {
+  /** Runs generated code in short pieces; what it was doing at the end of each tells the compiler what is worth its while. */
+  #executeSampled(): number {
+    const { state } = this;
+    const jit = this.#jit;
+    if (!jit) return this.#execute(this.#module);
+    for (;;) {
+      const left = state.get(STATE.BUDGET);
+      this.#attended = false;
+      if (left > jit.interval) {
+        state.set(STATE.BUDGET, jit.interval);
+        this.#withheld = left - jit.interval;
+      }
+      const reason = this.#execute(this.#module);
+      if (reason !== EXIT.budget && reason !== EXIT.budgetCompiled) return reason;
+      jit.sample((state.eip + state.segmentBase(SEGMENT.CS)) >>> 0, reason === EXIT.budgetCompiled);
+      if (this.#attended || state.get(STATE.BUDGET) <= 0) return reason;
+    }
+  }
+
+  /** Runs generated code until it stops; the reason. */
+  #execute(module: ProcessorModule): number {
     const { state } = this;
     this.#tagBefore = state.get(STATE.CODE_TAG);
     this.#tableBefore = state.get(STATE.TLB_READ);
@@ -351,14 +401,16 @@ export class X86Processor implements Processor, Core {
       state.set(STATE.BUDGET, state.get(STATE.BUDGET) + this.#withheld);
       this.#withheld = 0;
     }
-    this.#leave(reason);
+    return reason;
   }
 
   /** Something has happened inside an access that the run loop must see: generated code stops at the next branch. */
   #attention(): void {
     const { state } = this;
     const left = state.get(STATE.BUDGET);
-    if (!this.#running || left <= 0) return;
+    if (!this.#running) return;
+    this.#attended = true;
+    if (left <= 0) return;
     this.#withheld += left;
     state.set(STATE.BUDGET, 0);
   }
@@ -394,10 +446,10 @@ export class X86Processor implements Processor, Core {
       this.#deliver(deliverException(this, new CpuFault(VECTOR.DB, undefined)));
       return;
     }
-    this.#stepping ??= this.#instantiate(true);
+    this.#stepping ??= this.#instantiate(true).exports as unknown as ProcessorModule;
     this.#delivered = false;
     this.#setRf = false;
-    this.#execute(this.#stepping);
+    this.#leave(this.#execute(this.#stepping));
     if (this.tripleFault || this.#delivered) return;
     if (flags & EFLAGS.RF && !this.#setRf && !this.#midRepeat)
       state.set(STATE.EFLAGS, state.get(STATE.EFLAGS) & ~EFLAGS.RF);
@@ -443,12 +495,13 @@ export class X86Processor implements Processor, Core {
     const left = budget + this.#withheld;
     const wanted = Math.max(0, Math.min(instructions, 0x7fffffff) | 0);
     if (wanted >= left) return;
-    if (this.#withheld > 0) this.#withheld = wanted - budget;
-    else state.set(STATE.BUDGET, wanted);
+    state.set(STATE.BUDGET, Math.min(budget, wanted));
+    this.#withheld = wanted - Math.min(budget, wanted);
     this.#granted -= left - wanted;
   }
   stop(): void {
     this.#stopRequested = true;
+    this.state.set(STATE.STOP, 1);
     this.limit(0);
     // From a memory access of generated code: with the records gone it stops after the instruction, not at the next branch.
     if (this.#running && !this.#inHelper) this.#code.written(this.#executingPage(), PAGE_SIZE);

@@ -117,6 +117,8 @@ export const STATE = {
   NEXT_RECORD: 0x1c8,
   /** Host (linear-memory) address of the page a read-modify-write goes to, 0 = through the slow path. */
   RMW_HOST: 0x1cc,
+  /** Non-zero: stop before the next instruction if the budget allows it. */
+  STOP: 0x1dc,
   /** Counts how often the record ring was emptied. */
   RECORD_EPOCH: 0x1d8,
   /** Set by the decoder: bytes the last instruction took. */
@@ -186,6 +188,11 @@ export const REGION = {
   /** Block hash: host address of the first byte, mode key + 1, record, unused; 16 bytes an entry. */
   BLOCK_HASH: 0x100000,
   BLOCK_HASH_ENTRIES: 0x20000,
+  /** Entries of compiled regions, see ENTRY_POINT, and the regions themselves, see COMPILED. Number 0 of both is not used. */
+  ENTRY_POINTS: 3 * MIB,
+  ENTRY_POINTS_END: 3.5 * MIB,
+  COMPILED: 3.5 * MIB,
+  COMPILED_END: 4 * MIB,
   /** Translation tables: one i32 addend a page, TLB_SLOW = slow. Supervisor and user privilege. */
   TLB_SUPERVISOR_READ: 4 * MIB,
   TLB_SUPERVISOR_WRITE: 8 * MIB,
@@ -213,8 +220,9 @@ export const BLOCK = {
   /** u16 page offset of the first byte, u16 page offset after the last byte. */
   START: 4,
   END: 6,
-  /** Number of records. */
+  /** u16 number of records; u16 number of the compiled region's entry that its first record leads to, 0 = none. */
   COUNT: 8,
+  ENTRY: 10,
   KEY: 12,
 } as const;
 
@@ -225,6 +233,36 @@ export const CODE_PAGE = {
   /** Bit i: some block covers a byte of the 64-byte chunk i; two words. */
   CHUNKS_LO: 4,
   CHUNKS_HI: 8,
+} as const;
+
+/** A place where the interpreter may enter compiled code, 16 bytes. */
+export const ENTRY_POINT = {
+  SIZE: 16,
+  /** Address of its COMPILED entry. */
+  REGION: 0,
+  /** u16: number to call the region's function with; u16: handler that the block's first record had. */
+  INDEX: 4,
+  HANDLER: 6,
+  /** Linear address of its page, as compiled. */
+  PAGE: 8,
+} as const;
+
+/** A region of compiled code, 128 bytes. */
+export const COMPILED = {
+  SIZE: 128,
+  /** CODE_TAG under which its pages were last found mapped as compiled, 0 = never; and how far from there they lay then. */
+  TAG: 0,
+  DELTA: 4,
+  /** Its function's place in the table. */
+  SLOT: 8,
+  /** 0: some of its code has changed. */
+  ALIVE: 12,
+  CS_BASE: 16,
+  CS_LIMIT: 20,
+  PAGE_COUNT: 24,
+  /** Pairs of linear page address, as compiled, and linear-memory address of the page. */
+  PAGES: 32,
+  MAX_PAGES: 12,
 } as const;
 
 /** TLB entry of a page that must take the slow path. */

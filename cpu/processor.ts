@@ -96,10 +96,20 @@ export interface CpuidConfiguration {
   features?: Partial<Record<string, boolean>>;
 }
 
+/** How the compiling tier behaves. */
+export interface JitOptions {
+  /** Samples at one place before a region is compiled around it, at least 1. */
+  readonly threshold?: number;
+  /** Instructions between two samples, at least 1. */
+  readonly interval?: number;
+}
+
 /** Sizes of the parts of linear memory, fixed for the life of a processor. */
 export interface ProcessorOptions {
   /** Guest RAM in bytes, a multiple of 4 KiB. */
   ramBytes: number;
+  /** The compiling tier: on unless false; its options, for tests and measurements. */
+  jit?: boolean | JitOptions | undefined;
   /** Video memory in bytes, a multiple of 4 KiB; lives in the same linear memory. */
   videoBytes: number;
   /** Room for firmware images in bytes, a multiple of 4 KiB. */

@@ -5,21 +5,30 @@ import type { CpuState } from '../state.ts';
 export class CodeCache {
   readonly #state: CpuState;
   readonly #revokeWrites: (hostPage: number) => void;
-  readonly #changed: () => void;
+  readonly #changed: (header: number) => void;
+  readonly #cleared: () => void;
 
   /**
    * @param revokeWrites makes all translation entries that allow writing to a page of linear memory slow
-   * @param changed is told of every block that a write has taken back
+   * @param changed is told of every block that a write has taken back, by its header
+   * @param cleared is told that everything decoded goes
    */
-  constructor(state: CpuState, revokeWrites: (hostPage: number) => void, changed: () => void) {
+  constructor(
+    state: CpuState,
+    revokeWrites: (hostPage: number) => void,
+    changed: (header: number) => void,
+    cleared: () => void,
+  ) {
     this.#state = state;
     this.#revokeWrites = revokeWrites;
     this.#changed = changed;
+    this.#cleared = cleared;
     this.clear();
   }
 
   /** Forgets everything decoded. */
   clear(): void {
+    this.#cleared();
     const state = this.#state;
     const words = (from: number, bytes: number): void => {
       state.i32.fill(0, from >> 2, (from + bytes) >> 2);
@@ -97,8 +106,7 @@ export class CodeCache {
   /** Makes every record of a block stale: whoever is inside it or jumps to it looks the address up anew. */
   #kill(page: number, block: number, start: number): void {
     const { i32, u16 } = this.#state;
-    this.#changed();
-    const count = i32[(block + BLOCK.COUNT) >> 2]!;
+    const count = u16[(block + BLOCK.COUNT) >> 1]!;
     const firstRecord = block + BLOCK.SIZE;
     for (let i = 0; i < count; i++) {
       const record = firstRecord + i * RECORD.SIZE;
@@ -114,5 +122,6 @@ export class CodeCache {
     const host = page + start;
     const slot = (REGION.BLOCK_HASH >> 2) + (((host ^ (host >>> 14)) & (REGION.BLOCK_HASH_ENTRIES - 1)) << 2);
     if (i32[slot + 2] === firstRecord) i32[slot] = 0;
+    this.#changed(block);
   }
 }

@@ -74,7 +74,9 @@ export const HANDLER = {
   address16: 6,
   address16Read: 7,
   address16Write: 8,
-  first: 9,
+  /** First record of a block that a compiled region can be entered at. */
+  region: 9,
+  first: 10,
 } as const;
 
 export interface EmitHandler {
@@ -83,6 +85,10 @@ export interface EmitHandler {
   readonly mnemonic: string;
   /** Its memory form stores: what follows in the block may be other code then. */
   readonly stores?: boolean;
+  /** Its meaning may call functions of the module by name. */
+  readonly callsFunctions?: boolean;
+  /** How it may transfer control: to a constant distance, or to a computed address. */
+  readonly transfer?: 'relative' | 'indirect' | undefined;
   /** Carries out the conditional branch of the next record too: its condition code. */
   readonly fusedCondition?: number;
 }
@@ -159,6 +165,7 @@ export interface HelperHandler {
 }
 
 const STACK_MNEMONICS = new Set(['push', 'pop', 'call', 'ret', 'leave']);
+const INDIRECT = new Set(['jmp', 'call', 'ret']);
 const COUNTED_BRANCHES = new Set(['loop', 'loope', 'loopne', 'jcxz']);
 /** Helpers after which the block goes on; everything else that may leave ends it anyway by returning 'jump'. */
 const BRANCH_MNEMONICS = new Set([
@@ -191,6 +198,8 @@ export class DecodeTables {
   readonly coldHandlers: EmitHandler[] = [];
   firstCold = 0;
   readonly helperHandlers: HelperHandler[] = [];
+  /** Helpers that never go on with the next instruction. */
+  readonly leaves = new Set<number>();
   /** Index of the first helper handler in records; all from here on are helpers. */
   firstHelper = 0;
   readonly bytes: Uint8Array;
@@ -239,6 +248,9 @@ export class DecodeTables {
     this.#addJoined();
     this.firstCold = HANDLER.first + this.emitHandlers.length;
     this.firstHelper = this.firstCold + this.coldHandlers.length;
+    this.helperHandlers.forEach(({ mnemonic, helper }, i) => {
+      if (BRANCH_MNEMONICS.has(mnemonic) || helper === 'ud2') this.leaves.add(this.firstHelper + i);
+    });
     for (const [at, kind] of this.#relocations)
       this.#view.setUint16(
         at,
@@ -328,7 +340,14 @@ export class DecodeTables {
       for (let i = 0; i < 8; i++) this.bytes[this.map0f + (byte * 8 + i) * ENTRY.SIZE + ENTRY.FORM] = form;
   }
 
-  #emitHandler(definition: InstructionDefinition, form: FormDescription, cold: boolean): number {
+  /** What a handler number below `firstHelper` carries out; undefined for the fixed ones. */
+  emitted(handler: number): EmitHandler | undefined {
+    return handler < this.firstCold
+      ? this.emitHandlers[handler - HANDLER.first]
+      : this.coldHandlers[handler - this.firstCold];
+  }
+
+  #emitHandler(definition: InstructionDefinition, form: FormDescription, cold: boolean, relative: boolean): number {
     const { mnemonic } = definition;
     const emit = definition.emit!;
     const stores = definition.writesMemory ?? false;
@@ -339,7 +358,8 @@ export class DecodeTables {
     if (index === undefined) {
       const list = cold ? this.coldHandlers : this.emitHandlers;
       index = (cold ? 0 : HANDLER.first) + list.length;
-      list.push({ emit, form, mnemonic, stores });
+      const transfer = relative ? 'relative' : INDIRECT.has(mnemonic) ? 'indirect' : undefined;
+      list.push({ emit, form, mnemonic, stores, transfer, callsFunctions: cold });
       this.#emitIndex.set(key, index);
     }
     return index;
@@ -374,7 +394,7 @@ export class DecodeTables {
             near,
             x87Page,
           };
-          indices.push(this.#emitHandler(definition, form, cold));
+          indices.push(this.#emitHandler(definition, form, cold, layout.relative));
         }
     indices.forEach((index, i) => {
       if (index !== indices[0]! + i) throw new Error(`variants of ${definition.mnemonic} are not consecutive`);

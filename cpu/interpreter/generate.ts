@@ -6,7 +6,7 @@
 import { type FunctionRef, i32, type Local, ModuleBuilder } from '../emitter/index.ts';
 import { defineDecoder, jumpSlot } from '../decoder/decode.ts';
 import { type DecodeTables, HANDLER } from '../decoder/tables.ts';
-import { PAGE_SIZE, RECORD, REGION, SEGMENT, STATE } from '../layout.ts';
+import { BLOCK, COMPILED, ENTRY_POINT, PAGE_SIZE, RECORD, REGION, SEGMENT, STATE, TLB_SLOW } from '../layout.ts';
 import { VECTOR } from '../state.ts';
 import { countedLookup, type Frame, InterpreterContext, type SlowAccess } from './context.ts';
 
@@ -20,7 +20,30 @@ export const EXIT = {
   helper: 2,
   /** One instruction done (stepping variant only). */
   step: 3,
+  /** Budget used up inside compiled code. */
+  budgetCompiled: 4,
 } as const;
+
+/** What a compiled region's function returns; STATE holds everything, STATE.EIP where to continue unless a helper left. */
+export const LEAVE = {
+  /** By a branch: the budget is looked at. */
+  branch: 0,
+  /** In front of an instruction that the interpreter must carry out. */
+  side: 1,
+  /** To the instruction behind its last one. */
+  fall: 2,
+  /** As EXIT.helper. */
+  helper: 3,
+} as const;
+
+/** Entries of the table of compiled regions. */
+export const REGION_SLOTS = (REGION.COMPILED_END - REGION.COMPILED) / COMPILED.SIZE;
+
+export interface GeneratedProcessor {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Functions that semantics call by name, exported under it. */
+  readonly functions: ReadonlyMap<string, FunctionRef>;
+}
 
 /** Functions the module imports, by name: see the types of SlowAccess and DecoderImports for their meaning. */
 export type ImportName =
@@ -35,7 +58,8 @@ export type ImportName =
   | 'fetchWindow'
   | 'fetchFault'
   | 'protectPage'
-  | 'recordsFull';
+  | 'recordsFull'
+  | 'probeCode';
 export type Imports = Record<ImportName, (...args: never[]) => unknown>;
 
 /** Adds functions that semantics call by name. */
@@ -46,9 +70,10 @@ export function generateProcessor(
   parts: readonly ModulePart[],
   memoryPages: number,
   stepping: boolean,
-): Uint8Array<ArrayBuffer> {
+): GeneratedProcessor {
   const m = new ModuleBuilder();
   m.importMemory('env', 'memory', memoryPages);
+  m.importTable('env', 'table', REGION_SLOTS);
   const slow: SlowAccess = {
     read: m.importFunction('env', 'read', ['i32', 'i32'], 'i32'),
     write: m.importFunction('env', 'write', ['i32', 'i32', 'i32'], undefined),
@@ -57,7 +82,8 @@ export function generateProcessor(
     writeBlock: m.importFunction('env', 'writeBlock', ['i32', 'i32'], undefined),
     probeWrite: m.importFunction('env', 'probeWrite', ['i32', 'i32'], undefined),
   };
-  const helper = m.importFunction('env', 'helper', ['i32'], 'i32');
+  const helper = m.importFunction('env', 'helper', ['i32', 'i32'], 'i32');
+  const probeCode = m.importFunction('env', 'probeCode', ['i32', 'i32'], 'i32');
   const decoderImports = {
     codeMiss: m.importFunction('env', 'codeMiss', ['i32'], 'i32'),
     fetchWindow: m.importFunction('env', 'fetchWindow', ['i32'], 'i32'),
@@ -71,6 +97,8 @@ export function generateProcessor(
   const generalProtection = tables.firstHelper + tables.helperHandlers.length;
   const { lookup, link } = defineDecoder(m, tables, decoderImports, generalProtection);
 
+  const validate = defineValidate(m, probeCode);
+  const region = m.signature(['i32'], 'i32');
   const cold = defineCold(m, tables, slow, link, functions);
 
   const run = m.function([], 'i32', (f) => {
@@ -80,6 +108,7 @@ export function generateProcessor(
     const tlbWrite = f.let(i32.load(0, STATE.TLB_WRITE));
     const target = f.let(i32.add(i32.load(0, STATE.EIP), i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)));
     const reason = f.local('i32');
+    const handler = f.local('i32');
     const started = stepping ? f.let(i32.const(0)) : undefined;
 
     const instructionEip = () => i32.add(i32.load(0, STATE.CODE_EIP), i32.shr_u(i32.load16_u(pc, RECORD.PLACE), 4));
@@ -140,6 +169,8 @@ export function generateProcessor(
       });
       f.set(started, 2);
     }
+    f.set(handler, i32.load16_u(pc));
+    const redo = f.openLoop();
     f.set(budget, i32.sub(budget, 1));
     const frame: Frame = {
       f,
@@ -164,7 +195,7 @@ export function generateProcessor(
 
     const total = firstEmitted + tables.emitHandlers.length;
     const labels = Array.from({ length: total + 2 }, () => f.openBlock()).reverse();
-    f.brTable(i32.load16_u(pc), labels.slice(0, total), labels[total]!);
+    f.brTable(handler, labels.slice(0, total), labels[total]!);
     const handlers: (() => void)[] = [
       // stale
       () => {
@@ -173,14 +204,19 @@ export function generateProcessor(
         countedLookup(f, budget, pc, () => f.call(lookup, target));
         f.brIf(targetFault, i32.eqz(pc));
         if (started) f.set(started, 0);
-        f.br(taken);
+        f.brIf(taken, i32.load(0, STATE.STOP));
+        f.br(next);
       },
       // end
       () => {
         f.set(budget, i32.add(budget, 1));
         f.set(target, i32.add(i32.load(0, STATE.CODE_PAGE), i32.load(pc, RECORD.DISP)));
         if (started) f.set(started, 0);
-        f.br(dispatch);
+        // Into the next page the budget is looked at, so that code without branches ends too.
+        f.brIf(dispatch, i32.ge_u(i32.load(pc, RECORD.DISP), PAGE_SIZE));
+        countedLookup(f, budget, pc, () => f.call(lookup, target));
+        f.brIf(targetFault, i32.eqz(pc));
+        f.br(next);
       },
       // goto
       () => {
@@ -194,9 +230,57 @@ export function generateProcessor(
           f.brIf(targetFault, i32.eqz(record));
         });
         f.set(pc, record);
-        f.br(taken);
+        f.br(next);
       },
       ...addressHandlers(frame, stepping ? started : undefined, advance),
+      // region
+      () => {
+        f.set(budget, i32.add(budget, 1));
+        const entry = f.let(
+          i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(pc, BLOCK.SIZE), BLOCK.ENTRY), 4)),
+        );
+        if (!started) {
+          const compiled = f.let(i32.load(entry, ENTRY_POINT.REGION));
+          const valid = f.let(
+            i32.and(
+              i32.eq(i32.load(compiled, COMPILED.TAG), i32.load(0, STATE.CODE_TAG)),
+              i32.eq(
+                i32.add(i32.load(entry, ENTRY_POINT.PAGE), i32.load(compiled, COMPILED.DELTA)),
+                i32.load(0, STATE.CODE_PAGE),
+              ),
+            ),
+          );
+          f.if(i32.eqz(valid), () => f.set(valid, f.call(validate, entry)));
+          f.if(valid, () => {
+            f.store(0, budget, STATE.BUDGET);
+            f.set(
+              reason,
+              f.callIndirect(region, i32.load(compiled, COMPILED.SLOT), i32.load16_u(entry, ENTRY_POINT.INDEX)),
+            );
+            f.set(budget, i32.load(0, STATE.BUDGET));
+            f.if(i32.eq(reason, LEAVE.helper), () => {
+              f.set(reason, EXIT.helper);
+              f.br(exit);
+            });
+            f.set(target, i32.add(i32.load(0, STATE.EIP), i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)));
+            // A branch out of the region: on the way to an interpreted one or the next region.
+            f.brIf(dispatch, i32.and(i32.eqz(reason), i32.gt_s(budget, 0)));
+            countedLookup(f, budget, pc, () => f.call(lookup, target));
+            f.brIf(targetFault, i32.eqz(pc));
+            f.if(i32.eqz(reason), () => {
+              f.store(0, instructionEip(), STATE.EIP);
+              f.set(reason, EXIT.budgetCompiled);
+              f.br(exit);
+            });
+            f.brIf(next, i32.ne(reason, LEAVE.side));
+            f.set(handler, i32.load16_u(pc));
+            f.brIf(redo, i32.ne(handler, HANDLER.region));
+            f.set(entry, i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(pc, BLOCK.SIZE), BLOCK.ENTRY), 4)));
+          });
+        }
+        f.set(handler, i32.load16_u(entry, ENTRY_POINT.HANDLER));
+        f.br(redo);
+      },
     ];
     for (const build of handlers) {
       f.end();
@@ -223,19 +307,19 @@ export function generateProcessor(
     }
     // Helpers, and the record for an instruction longer than 15 bytes.
     f.end();
-    f.if(i32.eq(i32.load16_u(pc), generalProtection), () => {
+    f.if(i32.eq(handler, generalProtection), () => {
       f.store(0, VECTOR.GP, STATE.FAULT_VECTOR);
       f.store(0, 0, STATE.FAULT_ERROR);
       f.br(fault);
     });
     f.store(0, budget, STATE.BUDGET);
-    f.if(i32.lt_u(i32.load16_u(pc), tables.firstHelper), () => {
-      f.set(reason, f.call(cold, pc, tlbRead, tlbWrite));
+    f.if(i32.lt_u(handler, tables.firstHelper), () => {
+      f.set(reason, f.call(cold, pc, handler, tlbRead, tlbWrite));
       f.set(budget, i32.load(0, STATE.BUDGET));
       f.brIf(fault, reason);
       advance();
     });
-    f.if(f.call(helper, pc), () => {
+    f.if(f.call(helper, pc, handler), () => {
       f.set(reason, EXIT.helper);
       f.set(budget, i32.load(0, STATE.BUDGET));
       f.br(exit);
@@ -243,6 +327,8 @@ export function generateProcessor(
     f.set(budget, i32.load(0, STATE.BUDGET));
     advance();
     f.end(); // spare innermost block
+    f.unreachable();
+    f.end(); // redo
     f.unreachable();
     f.end(); // next
     f.unreachable();
@@ -264,10 +350,48 @@ export function generateProcessor(
   m.export('run', run);
   m.export('lookup', lookup);
   for (const [name, ref] of functions) m.export(name, ref);
-  return m.build();
+  return { bytes: m.build(), functions };
 }
 
-/** (record, read table, write table) -> 1 if STATE.FAULT_VECTOR is to be delivered: carries out one cold handler. */
+/**
+ * (entry point) -> 1 if the region's pages are mapped as compiled, all moved by the distance at which the entry's page is being
+ * executed, and the code segment is the same. What has been found holds until CODE_TAG changes.
+ */
+function defineValidate(m: ModuleBuilder, probeCode: FunctionRef & { result: 'i32' }): FunctionRef & { result: 'i32' } {
+  return m.function(['i32'], 'i32', (f) => {
+    const [entry] = f.params as [Local<'i32'>];
+    const compiled = f.let(i32.load(entry, ENTRY_POINT.REGION));
+    f.if(
+      i32.or(
+        i32.ne(i32.load(compiled, COMPILED.CS_BASE), i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)),
+        i32.ne(i32.load(compiled, COMPILED.CS_LIMIT), i32.load(0, STATE.SEGMENT_LIMIT + 4 * SEGMENT.CS)),
+      ),
+      () => f.return(0),
+    );
+    const delta = f.let(i32.sub(i32.load(0, STATE.CODE_PAGE), i32.load(entry, ENTRY_POINT.PAGE)));
+    // Offsets beyond the end of a limited segment are part of the code as compiled.
+    f.if(i32.and(i32.ne(delta, 0), i32.ne(i32.load(compiled, COMPILED.CS_LIMIT), -1)), () => f.return(0));
+    const pair = f.let(i32.add(compiled, COMPILED.PAGES));
+    const end = f.let(i32.add(pair, i32.shl(i32.load(compiled, COMPILED.PAGE_COUNT), 3)));
+    f.loop((more) => {
+      const linear = f.let(i32.add(i32.load(pair), delta));
+      const mapped = f.let(i32.load(i32.add(i32.load(0, STATE.TLB_FETCH), i32.shl(i32.shr_u(linear, 12), 2))));
+      f.if(
+        i32.eq(i32.and(mapped, PAGE_SIZE - 1), TLB_SLOW),
+        () => f.if(i32.eqz(f.call(probeCode, linear, i32.load(pair, 4))), () => f.return(0)),
+        () => f.if(i32.ne(i32.add(linear, mapped), i32.load(pair, 4)), () => f.return(0)),
+      );
+      f.set(pair, i32.add(pair, 8));
+      f.brIf(more, i32.lt_u(pair, end));
+    });
+    f.store(compiled, i32.load(0, STATE.CODE_TAG), COMPILED.TAG);
+    f.store(compiled, delta, COMPILED.DELTA);
+    f.return(1);
+    f.unreachable();
+  });
+}
+
+/** (record, handler, read table, write table) -> 1 if STATE.FAULT_VECTOR is to be delivered: carries out one cold handler. */
 function defineCold(
   m: ModuleBuilder,
   tables: DecodeTables,
@@ -275,8 +399,8 @@ function defineCold(
   link: Frame['link'],
   functions: ReadonlyMap<string, FunctionRef>,
 ): FunctionRef & { result: 'i32' } {
-  return m.function(['i32', 'i32', 'i32'], 'i32', (f) => {
-    const [pc, tlbRead, tlbWrite] = f.params as [Local<'i32'>, Local<'i32'>, Local<'i32'>];
+  return m.function(['i32', 'i32', 'i32', 'i32'], 'i32', (f) => {
+    const [pc, handler, tlbRead, tlbWrite] = f.params as [Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>];
     const budget = f.let(i32.load(0, STATE.BUDGET));
     const fault = f.openBlock();
     const next = f.openBlock();
@@ -298,7 +422,7 @@ function defineCold(
       functions,
     };
     const labels = tables.coldHandlers.map(() => f.openBlock()).reverse();
-    f.brTable(i32.sub(i32.load16_u(pc), tables.firstCold), labels, labels[0]!);
+    f.brTable(i32.sub(handler, tables.firstCold), labels, labels[0]!);
     for (const { emit, form } of tables.coldHandlers) {
       f.end();
       f.scope(() => {

@@ -195,6 +195,12 @@ export class Mmu implements LinearMemory {
     return this.#state.i32[SUPERVISOR_READ + (linear >>> 12)] !== TLB_SLOW;
   }
 
+  /** True if code at a linear address would be fetched from this page of linear memory, found without touching anything. */
+  leadsTo(linear: number, host: number): boolean {
+    const physical = this.paging.accessed(linear, this.#state.cpl === 3);
+    return physical !== undefined && this.#state.i32[MAP_READ + (physical >>> 12)]! >>> 0 === host;
+  }
+
   /** One byte for instruction fetch, not watched. @throws CpuFault #PF */
   fetchByte(linear: number): number {
     return this.#readPhysical(this.#translate(linear, false, this.#state.cpl === 3), 1);

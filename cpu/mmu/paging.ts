@@ -47,6 +47,10 @@ export class Paging {
   /** Error code of the last failed walk. */
   errorCode = 0;
 
+  /** Walks leave memory and devices alone, and note an entry that they would have marked. */
+  #quiet = false;
+  #unmarked = false;
+
   constructor(state: CpuState, bus: ProcessorBus) {
     this.#state = state;
     this.#bus = bus;
@@ -56,10 +60,14 @@ export class Paging {
     const { i32 } = this.#state;
     const physical = address & this.a20Mask;
     const host = i32[(REGION.PHYSICAL_READ >> 2) + (physical >>> 12)]!;
-    if (host === PHYSICAL_BUS) return this.#bus.readMemory(physical >>> 0, 4) | 0;
+    if (host === PHYSICAL_BUS) return this.#quiet ? 0 : this.#bus.readMemory(physical >>> 0, 4) | 0;
     return i32[((host >>> 0) + (physical & 0xfff)) / 4]!;
   }
   #writeEntry(address: number, value: number): void {
+    if (this.#quiet) {
+      this.#unmarked = true;
+      return;
+    }
     const { i32 } = this.#state;
     const physical = address & this.a20Mask;
     const host = i32[(REGION.PHYSICAL_WRITE >> 2) + (physical >>> 12)]!;
@@ -125,6 +133,18 @@ export class Paging {
     this.#describe(combined, marked, cr4);
     found.large = false;
     return true;
+  }
+
+  /**
+   * Physical page that reading at `linear` would go to, if the entries that lead there are marked as accessed already; without any
+   * effect.
+   */
+  accessed(linear: number, user: boolean): number | undefined {
+    this.#quiet = true;
+    this.#unmarked = false;
+    const walked = this.walk(linear, false, user);
+    this.#quiet = false;
+    return walked && !this.#unmarked ? this.found.page : undefined;
   }
 
   /** PAE: entries of 8 bytes; the directory comes from the pointer entries loaded with CR3. */

@@ -32,7 +32,7 @@ const OPERATIONS = {
   },
   sbb: (c, w, a, b) => {
     const r = c.f.let(i32.sub(i32.sub(a, b), carryFlag(c)));
-    flagsSub(c, w, a, b, r);
+    flagsSub(c, w, a, b, r, true);
     return r;
   },
   and: (c, w, a, b) => {

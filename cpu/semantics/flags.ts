@@ -24,8 +24,9 @@ export function flagsAdd(c: CoreContext, width: Width, a: I32, b: I32, r: I32): 
   c.setCarry(alignCarries(width, addCarries(a, b, r), c));
 }
 
-export function flagsSub(c: CoreContext, width: Width, a: I32, b: I32, r: I32): void {
-  c.flagsFrom('difference', width, a, b, r);
+/** @param withBorrow r = a - b - CF: comparing a and b does not tell the conditions then */
+export function flagsSub(c: CoreContext, width: Width, a: I32, b: I32, r: I32, withBorrow = false): void {
+  c.flagsFrom(withBorrow ? 'result' : 'difference', width, a, b, r);
   if (c.flagsUnused) return;
   c.setResult(width, r);
   c.setCarry(alignCarries(width, subBorrows(a, b, r), c));

@@ -1,0 +1,140 @@
+/**
+ * The compiling tier: samples where the interpreter spends its time, chooses regions around hot places, compiles them in
+ * batches and keeps as many as memory allows. Semantics and precision are the interpreter's: a region counts every instruction and
+ * looks at the budget where the interpreter does, so that what a guest sees does not depend on what has been compiled.
+ */
+import type { DecodeTables } from '../decoder/tables.ts';
+import { BLOCK } from '../layout.ts';
+import type { CpuState } from '../state.ts';
+import type { JitOptions } from '../processor.ts';
+import { type CompilerEnvironment, compileRegions } from './compiler.ts';
+import { type Batch, type Region, Regions } from './regions.ts';
+import { MAX_INSTRUCTIONS, Selector } from './select.ts';
+
+export interface JitStatistics {
+  samples: number;
+  interpreted: number;
+  regions: number;
+  modules: number;
+  killed: number;
+  instructions: number;
+  /** Milliseconds spent on selecting, emitting and instantiating. */
+  compileTime: number;
+}
+
+const MAX_MODULES = 600;
+/** Regions that wait for company, and samples that they wait at most. */
+const BATCH = 16;
+const PATIENCE = 64;
+
+export class Jit {
+  readonly interval: number;
+  readonly statistics: JitStatistics = {
+    samples: 0,
+    interpreted: 0,
+    regions: 0,
+    modules: 0,
+    killed: 0,
+    instructions: 0,
+    compileTime: 0,
+  };
+  readonly #state: CpuState;
+  readonly #selector: Selector;
+  readonly #regions: Regions;
+  readonly #environment: CompilerEnvironment;
+  readonly #threshold: number;
+  /** Samples by header of the decoded block. */
+  #counts = new Map<number, number>();
+  #pending: Region[] = [];
+  #pendingSince = 0;
+  #batches: Batch[] = [];
+
+  constructor(
+    state: CpuState,
+    tables: DecodeTables,
+    table: WebAssembly.Table,
+    environment: CompilerEnvironment,
+    options: JitOptions = {},
+  ) {
+    this.#state = state;
+    this.#selector = new Selector(state, tables);
+    this.#regions = new Regions(state, table);
+    this.#environment = environment;
+    this.#threshold = options.threshold ?? 6;
+    this.interval = options.interval ?? 4000;
+  }
+
+  /** Execution has been found at STATE.EIP, in the interpreter or in compiled code. */
+  sample(linear: number, compiled: boolean): void {
+    const { statistics } = this;
+    statistics.samples++;
+    if (!compiled) {
+      statistics.interpreted++;
+      this.#count(linear);
+    }
+    if (this.#pending.length && (this.#pending.length >= BATCH || statistics.samples - this.#pendingSince > PATIENCE))
+      this.compile();
+  }
+
+  #count(linear: number): void {
+    const header = this.#selector.blockAt(linear);
+    if (header === 0) return;
+    const count = (this.#counts.get(header) ?? 0) + 1;
+    if (count < this.#threshold) {
+      this.#counts.set(header, count);
+      return;
+    }
+    this.#counts.delete(header);
+    if (this.#counts.size > 20000) this.#counts.clear();
+    if (this.#state.u16[(header + BLOCK.ENTRY) >> 1] !== 0) return;
+    this.#choose(linear);
+  }
+
+  #choose(linear: number): void {
+    const start = performance.now();
+    const selection = this.#selector.select([linear], MAX_INSTRUCTIONS);
+    if (selection && selection.count > 1 && this.#regions.hasRoom(selection.roots.size)) {
+      if (this.#pending.length === 0) this.#pendingSince = this.statistics.samples;
+      this.#pending.push(this.#regions.reserve(selection));
+    }
+    this.statistics.compileTime += performance.now() - start;
+  }
+
+  /** Compiles what has been chosen. */
+  compile(): void {
+    const regions = this.#pending.filter((region) => region.alive);
+    this.#pending = [];
+    if (regions.length === 0) return;
+    const start = performance.now();
+    const batch: Batch = { live: 0, used: this.statistics.samples, regions: [] };
+    for (const { region, roots, code } of compileRegions(regions, this.#environment)) {
+      this.#regions.install(region, code, roots, batch);
+      this.statistics.regions++;
+      this.statistics.instructions += region.selection.count;
+    }
+    this.statistics.modules++;
+    this.#batches.push(batch);
+    this.#batches = this.#batches.filter(({ live }) => live > 0);
+    while (this.#batches.length > MAX_MODULES) this.#drop(this.#batches.shift()!);
+    this.statistics.compileTime += performance.now() - start;
+  }
+
+  #drop(batch: Batch): void {
+    for (const region of [...batch.regions]) this.#regions.kill(region);
+  }
+
+  /** The decoder has taken a block back. */
+  blockKilled(header: number): void {
+    this.statistics.killed++;
+    this.#counts.delete(header);
+    this.#regions.blockKilled(header);
+  }
+
+  /** All decoded code is about to go. */
+  clear(): void {
+    this.#regions.clear();
+    this.#pending = [];
+    this.#batches = [];
+    this.#counts.clear();
+  }
+}

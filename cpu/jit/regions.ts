@@ -1,0 +1,162 @@
+/** Compiled regions in linear memory and in the function table: entering, finding and killing them. */
+import { HANDLER } from '../decoder/tables.ts';
+import { REGION_SLOTS } from '../interpreter/generate.ts';
+import { BLOCK, COMPILED, ENTRY_POINT, PAGE_SIZE, RECORD, REGION } from '../layout.ts';
+import type { CpuState } from '../state.ts';
+import type { Selection } from './select.ts';
+
+const MAX_ENTRIES = (REGION.ENTRY_POINTS_END - REGION.ENTRY_POINTS) / ENTRY_POINT.SIZE;
+
+/** The modules that regions were compiled in; a module lives as long as one of its regions does. */
+export interface Batch {
+  live: number;
+  /** When a region of it was last seen running, in samples. */
+  used: number;
+  readonly regions: Region[];
+}
+
+export interface Region {
+  readonly selection: Selection;
+  /** Address of its COMPILED entry. */
+  readonly address: number;
+  readonly slot: number;
+  /** Entry numbers and the headers of their blocks. */
+  readonly entries: { number: number; header: number }[];
+  batch: Batch | undefined;
+  alive: boolean;
+}
+
+export class Regions {
+  readonly #state: CpuState;
+  readonly #table: WebAssembly.Table;
+  readonly #freeSlots: number[] = [];
+  readonly #freeEntries: number[] = [];
+  /** Regions that contain instructions of a decoded block, by its header. */
+  readonly #byBlock = new Map<number, Set<Region>>();
+  readonly #byEntry = new Map<number, Region>();
+  readonly all = new Set<Region>();
+
+  constructor(state: CpuState, table: WebAssembly.Table) {
+    this.#state = state;
+    this.#table = table;
+    for (let n = REGION_SLOTS - 1; n > 0; n--) this.#freeSlots.push(n);
+    for (let n = MAX_ENTRIES - 1; n > 0; n--) this.#freeEntries.push(n);
+  }
+
+  /** Places for one more region with so many entries. */
+  hasRoom(entries: number): boolean {
+    return this.#freeSlots.length > 0 && this.#freeEntries.length >= entries;
+  }
+
+  /** Reserves a region's place; it is entered once `install` has its function. */
+  reserve(selection: Selection): Region {
+    const slot = this.#freeSlots.pop()!;
+    const region: Region = {
+      selection,
+      address: REGION.COMPILED + slot * COMPILED.SIZE,
+      slot,
+      entries: [],
+      batch: undefined,
+      alive: true,
+    };
+    for (const header of selection.blocks) {
+      let set = this.#byBlock.get(header);
+      if (!set) this.#byBlock.set(header, (set = new Set()));
+      set.add(region);
+    }
+    this.all.add(region);
+    return region;
+  }
+
+  /** @param roots linear addresses in the order of the function's entry numbers */
+  install(region: Region, code: unknown, roots: readonly number[], batch: Batch): void {
+    const { i32, u16 } = this.#state;
+    const { selection, address } = region;
+    region.batch = batch;
+    batch.regions.push(region);
+    batch.live++;
+    const at = address >> 2;
+    i32.fill(0, at, at + (COMPILED.SIZE >> 2));
+    i32[at + (COMPILED.SLOT >> 2)] = region.slot;
+    i32[at + (COMPILED.ALIVE >> 2)] = 1;
+    i32[at + (COMPILED.CS_BASE >> 2)] = selection.base;
+    i32[at + (COMPILED.CS_LIMIT >> 2)] = selection.limit;
+    i32[at + (COMPILED.PAGE_COUNT >> 2)] = selection.pages.length;
+    selection.pages.forEach(({ linear, host }, i) => {
+      i32[at + (COMPILED.PAGES >> 2) + 2 * i] = linear;
+      i32[at + (COMPILED.PAGES >> 2) + 2 * i + 1] = host;
+    });
+    this.#table.set(region.slot, code as () => number);
+    roots.forEach((root, index) => {
+      const header = selection.rootBlocks.get(root);
+      const number = header && this.#freeEntries.pop();
+      if (!header || !number) return;
+      this.#releaseEntry(header);
+      const record = header + BLOCK.SIZE;
+      const entry = REGION.ENTRY_POINTS + number * ENTRY_POINT.SIZE;
+      i32[(entry + ENTRY_POINT.REGION) >> 2] = address;
+      u16[(entry + ENTRY_POINT.INDEX) >> 1] = index;
+      u16[(entry + ENTRY_POINT.HANDLER) >> 1] = u16[(record + RECORD.HANDLER) >> 1]!;
+      i32[(entry + ENTRY_POINT.PAGE) >> 2] = root & ~(PAGE_SIZE - 1);
+      u16[(header + BLOCK.ENTRY) >> 1] = number;
+      u16[(record + RECORD.HANDLER) >> 1] = HANDLER.region;
+      region.entries.push({ number, header });
+      this.#byEntry.set(number, region);
+    });
+  }
+
+  /** The region that a decoded block leads to, if any. */
+  enteredAt(header: number): Region | undefined {
+    const number = this.#state.u16[(header + BLOCK.ENTRY) >> 1]!;
+    return number ? this.#byEntry.get(number) : undefined;
+  }
+
+  /** A block's first record is its own again. */
+  #releaseEntry(header: number): void {
+    const { u16 } = this.#state;
+    const number = u16[(header + BLOCK.ENTRY) >> 1]!;
+    if (number === 0) return;
+    const record = (header + BLOCK.SIZE + RECORD.HANDLER) >> 1;
+    // Stale by now if the block has been taken back.
+    if (u16[record] === HANDLER.region)
+      u16[record] = u16[(REGION.ENTRY_POINTS + number * ENTRY_POINT.SIZE + ENTRY_POINT.HANDLER) >> 1]!;
+    u16[(header + BLOCK.ENTRY) >> 1] = 0;
+    const owner = this.#byEntry.get(number);
+    this.#byEntry.delete(number);
+    this.#freeEntries.push(number);
+    if (owner) {
+      const i = owner.entries.findIndex((e) => e.number === number);
+      if (i >= 0) owner.entries.splice(i, 1);
+    }
+  }
+
+  /** Some bytes of a decoded block have changed. */
+  blockKilled(header: number): void {
+    const regions = this.#byBlock.get(header);
+    if (regions) for (const region of [...regions]) this.kill(region);
+  }
+
+  kill(region: Region): void {
+    if (!region.alive) return;
+    region.alive = false;
+    this.all.delete(region);
+    for (const header of region.selection.blocks) {
+      const set = this.#byBlock.get(header);
+      set?.delete(region);
+      if (set?.size === 0) this.#byBlock.delete(header);
+    }
+    for (const { header } of [...region.entries]) this.#releaseEntry(header);
+    const at = region.address >> 2;
+    this.#state.i32[at + (COMPILED.ALIVE >> 2)] = 0;
+    this.#state.i32[at + (COMPILED.TAG >> 2)] = 0;
+    if (region.batch) {
+      this.#table.set(region.slot, null);
+      region.batch.live--;
+    }
+    this.#freeSlots.unshift(region.slot);
+  }
+
+  clear(): void {
+    for (const region of [...this.all]) this.kill(region);
+  }
+}
