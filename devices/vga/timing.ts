@@ -99,5 +99,7 @@ export function nextRetrace(timing: DisplayTiming, now: Nanoseconds): Nanosecond
   if (timing.retraceStart >= timing.totalLines || !(timing.frameTime > 0)) return undefined;
   const phase = timing.retraceStart * timing.lineTime;
   const frames = Math.floor((now - phase) / timing.frameTime) + 1;
-  return phase + frames * timing.frameTime;
+  const at = phase + frames * timing.frameTime;
+  // Rounding may give the one that begins now.
+  return at > now ? at : at + timing.frameTime;
 }
