@@ -154,6 +154,12 @@ export function clockPolicy(text: string): ClockConfiguration {
   throw new InvalidArgumentError('Use real, fast[:INSTRUCTIONS_PER_SECOND] or fixed[:INSTRUCTIONS_PER_SECOND].');
 }
 
+/** `on` or `off`. */
+export function onOrOff(text: string): boolean {
+  if (text !== 'on' && text !== 'off') throw new InvalidArgumentError('Use on or off.');
+  return text === 'on';
+}
+
 /** `host`, or a date the guest's clock starts at: `1999-12-31T23:59:00`. */
 export function clockStart(text: string): 'host' | number {
   if (text === 'host') return 'host';

@@ -34,6 +34,7 @@ interface Options extends DriveOptions {
   readonly serial?: values.SerialTarget[];
   readonly parallel?: ParallelConfiguration;
   readonly cpu?: CpuidConfiguration;
+  readonly jit?: boolean;
   readonly clock?: ClockConfiguration;
   readonly rtc?: 'host' | number;
   readonly tripleFault?: TripleFaultPolicy;
@@ -204,6 +205,7 @@ function addMachineOptions(command: Command): void {
         values.processor,
       ),
     )
+    .addOption(new Option('--jit <switch>', 'on or off: compile hot code of the guest').argParser(values.onOrOff))
     .addOption(
       new Option('--clock <policy>', 'real, fast or fixed[:INSTRUCTIONS_PER_SECOND]').argParser(values.clockPolicy),
     )
@@ -319,7 +321,7 @@ async function start(
 
 /** The target's configuration with what the command line says instead. */
 function withOptions(base: MachineOptions, options: Options): MachineOptions {
-  const { name, memory, videoMemory, boot, parallel, cpu, clock, rtc, tripleFault, debugExit } = options;
+  const { name, memory, videoMemory, boot, parallel, cpu, jit, clock, rtc, tripleFault, debugExit } = options;
   const firmware = {
     ...(options.bios === undefined ? {} : { bios: options.bios }),
     ...(options.videoBios === undefined ? {} : { videoBios: options.videoBios }),
@@ -336,6 +338,7 @@ function withOptions(base: MachineOptions, options: Options): MachineOptions {
     ...(serial === undefined ? {} : { serial: [...serial, ...(base.serial ?? []).slice(serial.length)] }),
     ...(parallel === undefined ? {} : { parallel }),
     ...(cpu === undefined ? {} : { cpuid: { ...base.cpuid, ...cpu } }),
+    ...(jit === undefined ? {} : { jit }),
     ...(clock === undefined ? {} : { clock }),
     ...(rtc === undefined ? {} : { rtc }),
     ...(tripleFault === undefined ? {} : { tripleFault }),

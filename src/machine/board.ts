@@ -153,6 +153,7 @@ export class Board {
         videoBytes: configuration.videoBytes,
         romBytes: firmware.bios.length,
         cpuid: configuration.cpuid,
+        jit: configuration.jit,
       },
       this.#processorBus(signals),
     );

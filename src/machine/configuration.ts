@@ -3,7 +3,7 @@
  * Every property has a default; an empty object is a diskless machine with 128 MiB.
  */
 import { ErrorCode, VirtualServerError } from './errors.ts';
-import type { CpuidConfiguration } from '../../cpu/processor.ts';
+import type { CpuidConfiguration, JitOptions } from '../../cpu/processor.ts';
 import { checkNetwork } from '../network/configuration.ts';
 import type { NetworkAdapterConfiguration } from '../network/configuration.ts';
 import { createCpuid } from '../../cpu/system/cpuid.ts';
@@ -151,6 +151,8 @@ export interface MachineConfiguration {
   readonly boot?: readonly BootDevice[];
   /** Default: a Pentium III with SSE2. */
   readonly cpuid?: CpuidConfiguration;
+  /** The processor's compiling tier; `false` interprets everything. Guests see no difference but in speed. Default `true`. */
+  readonly jit?: boolean | JitOptions;
   /** Default `reset`. */
   readonly tripleFault?: TripleFaultPolicy;
   /** Default `real`. */
@@ -237,6 +239,11 @@ export function checkConfiguration(configuration: MachineConfiguration): void {
   } catch (error) {
     fail('cpuid', (error as RangeError).message);
   }
+  const { jit } = configuration;
+  if (typeof jit === 'object')
+    for (const [key, value] of Object.entries(jit))
+      if (typeof value === 'number' && !(Number.isInteger(value) && value >= 1))
+        fail(`jit.${key}`, `must be a whole number from 1, found ${value}`);
   const { cmos } = configuration;
   if (cmos && cmos.length !== 128 && cmos.length !== 256) fail('cmos', 'must be 128 or 256 bytes');
   const { rtc } = configuration;

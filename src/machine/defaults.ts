@@ -12,7 +12,7 @@ import type { NetworkAdapterConfiguration } from '../network/configuration.ts';
 import { dynamicMac, parseMac } from '../network/mac-address.ts';
 import type { VideoAdapterKind } from './configuration.ts';
 import { DEFAULT_VIDEO_ADAPTER, MEMORY_MIB, checkConfiguration } from './configuration.ts';
-import type { CpuidConfiguration } from '../../cpu/processor.ts';
+import type { CpuidConfiguration, JitOptions } from '../../cpu/processor.ts';
 
 export interface ResolvedAdapter {
   readonly configuration: NetworkAdapterConfiguration;
@@ -32,6 +32,7 @@ export interface ResolvedConfiguration {
   readonly network: readonly ResolvedAdapter[];
   readonly boot: readonly BootDevice[];
   readonly cpuid: CpuidConfiguration;
+  readonly jit: boolean | JitOptions;
   readonly tripleFault: TripleFaultPolicy;
   readonly clock: ClockConfiguration;
   /** Undefined: none. */
@@ -66,6 +67,7 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     })),
     boot: given.boot ?? ['floppy', 'cdrom', 'disk'],
     cpuid: given.cpuid ?? {},
+    jit: given.jit ?? true,
     tripleFault: given.tripleFault ?? 'reset',
     clock: given.clock ?? { kind: 'real' },
     debugExit: debugExitPort(given.debugExit ?? true),
