@@ -19,6 +19,7 @@ import { NodeFile } from '../disks/node-file.ts';
 import { chooseMode } from '../disks/open-disk.ts';
 import { OWN_CREATOR } from '../../vhd/footer.ts';
 import { makeKernelDisc } from './kernel/kernel-disc.ts';
+import type { TargetState } from './state-options.ts';
 import { machineFromVmc, type Replaced } from './vmc-machine.ts';
 
 /** Media named on the command line, by drive. */
@@ -35,6 +36,8 @@ export interface DriveOptions {
 export interface BootTarget {
   readonly configuration: MachineOptions;
   readonly remarks: readonly string[];
+  /** Of a `.vmc`: where its saved state is. */
+  readonly state?: TargetState;
 }
 
 /** Secondary master: where the product put its CD drive. */
@@ -57,7 +60,7 @@ export function bootTarget(target: string | undefined, drives: DriveOptions, mod
   const opened = openTarget(target, mode, replaced);
   const configuration = withDrives(opened.configuration, drives, mode);
   const undo = (configuration.ide ?? []).flatMap(({ kind, media }) => (kind === 'disk' ? undoRemark(media) : []));
-  return { configuration, remarks: [...opened.remarks, ...undo] };
+  return { ...opened, configuration, remarks: [...opened.remarks, ...undo] };
 }
 
 /** Says where changes of a disk go when that is not the image itself. What is wrong with a disk, its opening tells. */
@@ -78,7 +81,7 @@ function openTarget(
   target: string | undefined,
   mode: DiskMode,
   replaced: Replaced,
-): { configuration: MachineConfiguration; remarks: readonly string[] } {
+): { configuration: MachineConfiguration; remarks: readonly string[]; state?: TargetState } {
   if (target === undefined) return { configuration: {}, remarks: [] };
   const folder = statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (folder) return machineFromVmc(findVmcInFolder(target), mode, replaced);

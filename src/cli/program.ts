@@ -19,12 +19,16 @@ import { packageFile, packageVersion } from './package-file.ts';
 import { formatError } from './report.ts';
 import { runMachine, type RunSettings, type Surroundings } from './run-machine.ts';
 import type { Step } from './script.ts';
+import { addStateOptions, planState, type StateOptions } from './state-options.ts';
+import { savedConfiguration } from '../machine/saving.ts';
+import { nodeStateFiles } from '../machine/node-state-files.ts';
+import { MEMORY_MIB } from '../machine/configuration.ts';
 
 const DEFAULT_ESCAPE = 1;
 const DEFAULT_TIMEOUT = 60;
 
 /** Options as commander collects them; absent ones are undefined. */
-interface Options extends DriveOptions {
+interface Options extends DriveOptions, StateOptions {
   readonly name?: string;
   readonly memory?: number;
   readonly videoMemory?: number;
@@ -74,6 +78,8 @@ export async function runProgram(args: readonly string[], parts: ProgramParts): 
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
+    // Commander has told about its own; these are options that do not go together.
+    if (error instanceof InvalidArgumentError) parts.around.talk.write(`error: ${error.message}\n`);
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.Success : ExitCode.Usage;
     parts.around.talk.write(`virtualserver: ${formatError(error)}\n`);
     return exitCodeOfError(error);
@@ -106,8 +112,15 @@ function buildProgram(parts: ProgramParts, done: (code: number) => void): Comman
   addDriveOptions(boot.command);
   addMachineOptions(boot.command);
   addRunOptions(boot.command, boot.steps);
+  addStateOptions(boot.command, boot.steps);
   boot.command.action(async (target: string | undefined, options: Options) => {
     // A BIOS image may be all there is to run: processor tests come that way.
+    const { resume } = options;
+    if (target === undefined && resume !== undefined && !hasMedium(options)) {
+      const configuration = savedConfiguration({ path: resume }, nodeStateFiles);
+      done(await start({ configuration, remarks: [] }, options, boot.steps, parts));
+      return;
+    }
     if (target === undefined && !hasMedium(options) && options.bios === undefined) {
       boot.command.error('error: name a machine or an image, or give --hda, --cdrom, --floppy, --kernel or --bios');
     }
@@ -118,6 +131,7 @@ function buildProgram(parts: ProgramParts, done: (code: number) => void): Comman
   const demo = verb('demo', 'start the demonstration guest; nothing to download');
   addMachineOptions(demo.command);
   addRunOptions(demo.command, demo.steps);
+  addStateOptions(demo.command, demo.steps);
   demo.command.action(async (options: Options) => {
     done(await start(demoTarget(packageFile('dist', 'demo.img')), options, demo.steps, parts));
   });
@@ -300,7 +314,14 @@ async function start(
   parts: ProgramParts,
 ): Promise<number> {
   const { around } = parts;
-  const settings = runSettings(options, steps, around);
+  const state = planState(options, target.state);
+  if (steps.some(({ kind }) => kind === 'save') && state.path === undefined)
+    throw usage('--save needs --state: where to write it');
+  const settings: RunSettings = {
+    ...runSettings(options, steps, around),
+    onSignal: state.onSignal,
+    ...(state.path === undefined ? {} : { statePath: state.path }),
+  };
   const { kernel } = options;
   if (kernel === undefined && (options.append ?? options.initrd) !== undefined)
     throw usage('--append and --initrd go with --kernel');
@@ -312,11 +333,16 @@ async function start(
       ? machine
       : withKernel(machine, { ...options, kernel }, packageFile('dist', 'kernel-loader.bin'));
   if (!settings.quiet) {
-    for (const remark of target.remarks) around.talk.write(`${remark}\n`);
+    for (const remark of [...target.remarks, ...state.remarks]) around.talk.write(`${remark}\n`);
     const asked = options.headless || options.screen === 'none';
     if (settings.view === 'none' && !asked) around.talk.write(`${UNSEEN}\n`);
   }
-  return runMachine(parts.createMachine(configuration), settings, around);
+  const reserveBytes = (configuration.memoryMiB ?? MEMORY_MIB.default) * 2 ** 20;
+  return runMachine(
+    parts.createMachine({ ...configuration, ...(state.from ? { savedState: state.from } : {}) }),
+    state.reserve ? { ...settings, reserveBytes } : settings,
+    around,
+  );
 }
 
 /** The target's configuration with what the command line says instead. */

@@ -63,7 +63,7 @@ export function formatEnd(end: MachineEnd): string {
     case 'guest':
       return 'The guest powered off.';
     case 'host':
-      return 'The machine was turned off.';
+      return end.saved ? 'The machine was saved.' : 'The machine was turned off.';
     case 'tripleFault':
       return 'The machine stopped at a triple fault.';
     case 'debugExit':

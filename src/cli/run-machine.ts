@@ -6,12 +6,14 @@ import type { Readable, Writable } from 'node:stream';
 import type { VirtualMachine } from '../machine/api.ts';
 import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
 import type { MachineEnd, MachineEvent } from '../machine/events.ts';
+import { reserveStateSpace, type StateSpace } from '../machine/state-space.ts';
 import { Attachment, type View } from './attachment.ts';
 import { eventLine } from './event-lines.ts';
 import type { DebugConsole } from './option-values.ts';
 import { ExitCode, exitCodeOfEnd, exitCodeOfError, exitCodeOfSignal } from './exit-codes.ts';
 import { formatEnd, formatError, formatTripleFault } from './report.ts';
 import { runStep, type Step } from './script.ts';
+import type { SignalAction } from './state-options.ts';
 import { statusLine } from './status-line.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
@@ -35,6 +37,12 @@ export interface RunSettings {
   readonly screenshotPath?: string;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** Where the machine's state is saved. */
+  readonly statePath?: string;
+  /** Keep space free there for so many bytes of memory. */
+  readonly reserveBytes?: number;
+  /** What the first INT or TERM does; default `shutdown`. */
+  readonly onSignal?: SignalAction;
 }
 
 /** The program's surroundings, for tests to stand in. */
@@ -82,6 +90,8 @@ class MachineRun {
   #eventStream: Writable | undefined;
   #debugStream: Writable | undefined;
   #signal: EndingSignal | undefined;
+  /** Space kept free for the machine's state, and what stops keeping it. */
+  #space: { stop(): void; readonly space: Promise<StateSpace> } | undefined;
   /** Steps done. */
   #done = 0;
 
@@ -99,6 +109,7 @@ class MachineRun {
     this.#parts.push(vm.onEvent((event) => this.#event(event)));
     this.#watchSignals();
     await vm.start();
+    this.#reserve();
     const finished = vm.finished();
     this.#show();
     const script = this.#runSteps();
@@ -123,6 +134,7 @@ class MachineRun {
   /** What the steps still wanted to see; typing that the guest no longer reads is no loss. */
   #undone(): string | undefined {
     for (const step of this.#settings.steps.slice(this.#done)) {
+      if (step.kind === 'save') return 'it was saved';
       if (step.kind === 'expect') return `${String(step.pattern)} appeared`;
       if (step.kind === 'screenshot') return `the picture ${step.path} was taken`;
     }
@@ -131,6 +143,7 @@ class MachineRun {
 
   async close(): Promise<void> {
     for (const part of this.#parts) part[Symbol.dispose]();
+    await this.#releaseSpace();
     for (const stream of [this.#eventStream, this.#debugStream]) {
       if (!stream || stream === this.#around.output) continue;
       stream.end();
@@ -230,7 +243,7 @@ class MachineRun {
     const signal = this.#ending.signal;
     const inOrder = async (): Promise<void> => {
       for (const step of steps) {
-        await runStep(this.#vm, step, { timeout, signal });
+        await runStep(this.#vm, step, { timeout, signal, statePath: this.#settings.statePath });
         this.#done++;
       }
     };
@@ -245,10 +258,10 @@ class MachineRun {
     } catch (error) {
       // The machine ended during the script: its end is the result, unless a text was still expected.
       const aborted = error instanceof VirtualServerError && error.code === ErrorCode.Aborted;
-      if (signal.aborted || aborted || this.#vm.state === 'TurnedOff') return;
+      if (signal.aborted || aborted || this.#vm.state === 'TurnedOff' || this.#vm.state === 'Saved') return;
       throw error;
     }
-    if (quit) await this.#vm.turnOff();
+    if (quit && this.#vm.state !== 'Saved') await this.#vm.turnOff();
   }
 
   async #picture(): Promise<void> {
@@ -279,18 +292,57 @@ class MachineRun {
     else this.#around.talk.write(`${status}\n`);
   }
 
-  /** The first INT or TERM asks the guest to shut down; a second one, a hang-up, or time running out cuts the power. */
+  /** Keeps space free for the machine's state, while the guest runs already. */
+  #reserve(): void {
+    const { statePath, reserveBytes } = this.#settings;
+    if (statePath === undefined || reserveBytes === undefined) return;
+    const ending = new AbortController();
+    const space = reserveStateSpace(statePath, reserveBytes, ending.signal);
+    this.#space = { stop: () => ending.abort(), space };
+    space.catch((error: unknown) => this.#say(formatError(error)));
+  }
+
+  async #releaseSpace(): Promise<void> {
+    this.#space?.stop();
+    const space = await this.#space?.space.catch(() => undefined);
+    await space?.release().catch(() => undefined);
+  }
+
+  /** Saves the machine because the program has to end; if that fails, the guest is asked to shut down. */
+  async #saveAtEnd(): Promise<void> {
+    if (!this.#settings.quiet) this.#say('Saving the machine; once more to cut the power.');
+    try {
+      // The space must be whole, or not there, before it is written to.
+      this.#space?.stop();
+      await this.#space?.space.catch(() => undefined);
+      await this.#vm.save(this.#settings.statePath);
+    } catch (error) {
+      if (this.#vm.state === 'TurnedOff') return;
+      this.#say(`The machine could not be saved: ${formatError(error)}`);
+      this.#askToShutDown();
+    }
+  }
+
+  /** The first INT or TERM does what `onSignal` says; a second one, a hang-up that is not to save, or time running out cuts the power. */
   #end(signal: EndingSignal): void {
     const again = this.#signal !== undefined;
     this.#signal = signal;
-    const off = again || signal === 'SIGHUP' || this.#vm.state !== 'Running';
-    if (!off && !this.#settings.quiet) {
+    const { state } = this.#vm;
+    const { onSignal = 'shutdown' } = this.#settings;
+    const turnOff = (): void => void this.#vm.turnOff().catch(() => undefined);
+    if (again || onSignal === 'off') return turnOff();
+    if (onSignal === 'save' && (state === 'Running' || state === 'Paused')) return void this.#saveAtEnd();
+    if (signal === 'SIGHUP' || state !== 'Running') return turnOff();
+    this.#askToShutDown();
+  }
+
+  #askToShutDown(): void {
+    if (!this.#settings.quiet) {
       const message = `The guest was asked to shut down and has ${SHUTDOWN_MS / 1000} seconds for it; once more to cut the power.`;
       if (this.#attachment) this.#attachment.notify(message);
       else this.#say(message);
     }
     const turnOff = (): void => void this.#vm.turnOff().catch(() => undefined);
-    if (off) return turnOff();
     void this.#vm.pressPowerButton().catch(() => undefined);
     const timer = setTimeout(turnOff, SHUTDOWN_MS);
     this.#parts.push({ [Symbol.dispose]: () => clearTimeout(timer) });

@@ -12,16 +12,24 @@ export type Step =
   /** Sends text to the first serial port. */
   | { readonly kind: 'send'; readonly text: string }
   | { readonly kind: 'wait'; readonly seconds: number }
-  | { readonly kind: 'screenshot'; readonly path: string };
+  | { readonly kind: 'screenshot'; readonly path: string }
+  /** Saves the machine where its state belongs, which ends it. */
+  | { readonly kind: 'save' };
 
 export interface StepOptions {
   /** Limit of each `expect`, in seconds. */
   readonly timeout: number;
   readonly signal: AbortSignal;
+  /** Where the machine's state belongs. */
+  readonly statePath?: string | undefined;
 }
 
 /** @throws VirtualServerError `VS_TIMEOUT` when an expected text does not appear, `VS_ABORTED` when the machine ends first. */
-export async function runStep(vm: VirtualMachine, step: Step, { timeout, signal }: StepOptions): Promise<void> {
+export async function runStep(
+  vm: VirtualMachine,
+  step: Step,
+  { timeout, signal, statePath }: StepOptions,
+): Promise<void> {
   switch (step.kind) {
     case 'expect':
       return expectText(vm, step.pattern, timeout * 1000, signal);
@@ -35,6 +43,8 @@ export async function runStep(vm: VirtualMachine, step: Step, { timeout, signal 
       return sleep(step.seconds * 1000, undefined, { signal });
     case 'screenshot':
       return writeFile(step.path, await vm.screenshot());
+    case 'save':
+      await vm.save(statePath);
   }
 }
 

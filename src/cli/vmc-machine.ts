@@ -22,11 +22,19 @@ import {
 } from '../vmc/index.ts';
 import type { VmcBios, VmcConfiguration, VmcDrive, VmcPath, VmcSerialPort } from '../vmc/configuration.ts';
 
+import type { TargetState } from './state-options.ts';
+
 export interface VmcMachine {
   readonly configuration: MachineConfiguration;
   /** What the user should know, one sentence each. */
   readonly remarks: readonly string[];
+  readonly state: TargetState;
 }
+
+const STATE_KEY = 'settings/configuration/saved_state/path';
+/** What happens to a running machine when the program ends: 0 saves it. */
+const QUIT_KEY = 'settings/shutdown/quit/action';
+const QUIT_SAVES = 0;
 
 const CMOS_BYTES = 256;
 /** CMOS 32h, century in BCD. */
@@ -49,6 +57,7 @@ export function machineFromVmc(vmcPath: string, mode: DiskMode, replaced: Replac
   const serial = serialPorts(vmc, vmcPath, remarks);
   return {
     remarks,
+    state: savedState(loaded, vmcPath, remarks),
     configuration: {
       name: vmc.name,
       memoryMiB: vmc.memoryMiB,
@@ -66,11 +75,22 @@ export function machineFromVmc(vmcPath: string, mode: DiskMode, replaced: Replac
   };
 }
 
+/** The file that the `.vmc` names, or the one that the product would have made: beside it, with its name. */
+function savedState({ configuration, document }: LoadedVmc, vmcPath: string, remarks: string[]): TargetState {
+  const { savedState: stored } = configuration;
+  const named = stored && resolvePath(stored, { vmcPath });
+  if (stored && named === undefined)
+    remarks.push(`${STATE_KEY}: the saved state ${nameOf(stored)} was not found; the machine starts from its disks`);
+  const beside = `${path.resolve(vmcPath).replace(/\.vmc$/i, '')}.vsv`;
+  return { path: named ?? beside, saveAtEnd: document.integer(QUIT_KEY) === QUIT_SAVES };
+}
+
 function remarksOn({ problems, notEmulated, unknownKeys }: LoadedVmc): string[] {
   const unknown = unknownKeys.length > 0 ? [`unknown keys without effect: ${unknownKeys.join(', ')}`] : [];
   return [
     ...problems.map(({ key, message }) => `${key}: ${message}`),
-    ...notEmulated.map(({ key, reason }) => `${key}: ${reason}`),
+    // What its saved state is worth is told when the file has been looked at.
+    ...notEmulated.filter(({ key }) => key !== STATE_KEY).map(({ key, reason }) => `${key}: ${reason}`),
     ...unknown,
   ];
 }

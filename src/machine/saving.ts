@@ -225,6 +225,13 @@ export class OpenState {
           `${place} ${present.has(place) ? 'was empty when the machine was saved' : 'is empty now and was not when the machine was saved'}`,
           'Put the media into the drives that were there, or discard the state',
         );
+      const held = present.get(place)!.contents !== undefined;
+      if (held !== this.#reader.memories.has(`media/${place}`))
+        throw this.#fail(
+          SavedStateErrorCode.Media,
+          `changes of ${place} ${held ? 'were not held in memory when the machine was saved' : 'were held in memory when the machine was saved, and are in the state'}`,
+          'Start it with changes going to the same place as then, or discard the state',
+        );
       if (this.#source.trustMedia) continue;
       const files = present.get(place)!.files ?? [];
       if (files.length !== stamps.length)

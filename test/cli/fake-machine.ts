@@ -21,6 +21,7 @@ export class FakeMachine {
   screenText: string[] = [];
   serialSent = '';
   startError: Error | undefined;
+  saveError: Error | undefined;
   /** Called when the machine runs. */
   started: () => void = () => undefined;
   readonly #listeners = new Set<(event: MachineEvent) => void>();
@@ -174,6 +175,13 @@ export class FakeMachine {
       turnOff: () => {
         this.end({ reason: 'host' });
         return this.#call('turnOff');
+      },
+      save: (path?: string) => {
+        void this.#call(`save ${path}`);
+        if (this.saveError) return Promise.reject(this.saveError);
+        this.end({ reason: 'host', saved: true });
+        this.state = 'Saved';
+        return Promise.resolve(path === undefined ? {} : { path });
       },
       pressPowerButton: () => this.#call('pressPowerButton'),
       finished: () => this.#finished,

@@ -1,12 +1,14 @@
 /**
  * Saves and restores a guest again and again while it boots: `npm run saving -- IMAGE [--count N] [--memory MIB] [--until TEXT]
- * [--every MILLIONS] [--compare MILLIONS]`. After each restoring the machine that was saved and the one that was restored run on
- * side by side, and must be the same; the restored one goes on. Instructions are given in millions.
+ * [--every MILLIONS] [--compare MILLIONS] [--arguments TEXT]`. After each restoring the machine that was saved and the one that was restored run on
+ * side by side, and must be the same; the restored one goes on. Instructions are given in millions; the arguments go to the guest's
+ * boot loader. The end of the guest counts as reaching the text `off`.
  */
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { setGuestArguments } from '../guests/grub-environment.ts';
 import { StateRig, differences, runTogether } from '../machine/state-rig.ts';
 
 const MILLION = 1e6;
@@ -21,6 +23,7 @@ const { positionals, values } = parseArgs({
     every: { type: 'string', default: '100' },
     compare: { type: 'string', default: '5' },
     limit: { type: 'string', default: '60000' },
+    arguments: { type: 'string' },
   },
 });
 const image = positionals[0] ?? 'linux-mini.vhd';
@@ -28,10 +31,19 @@ const path = image.includes('/') ? image : join(root!, 'build', 'guests', image)
 const number = (name: keyof typeof values): number => Number(values[name]);
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(2)} s`;
 
-const options = { memoryMiB: number('memory'), hda: { path, mode: 'memory' as const } };
 const folder = mkdtempSync(join(tmpdir(), 'virtualserver-saving-'));
 const file = join(folder, 'state.vsv');
 
+/** The image, or a copy that starts the guest with the arguments. */
+function guestImage(): string {
+  if (values.arguments === undefined) return path;
+  const copy = join(folder, basename(path));
+  copyFileSync(path, copy);
+  setGuestArguments(copy, values.arguments.split(' '));
+  return copy;
+}
+
+const options = { memoryMiB: number('memory'), hda: { path: guestImage(), mode: 'memory' as const } };
 function restoreAt(rig: StateRig, turn: number): StateRig {
   const saving = performance.now();
   rig.save(file);
@@ -68,11 +80,15 @@ try {
   const until = new RegExp(values.until);
   while (!until.test(rig.serial) && rig.ended === undefined && rig.executed < number('limit') * MILLION)
     rig.run(rig.executed + 10 * MILLION, rig.scheduler.now() / 1e9 + 1);
-  const reached = until.test(rig.serial);
+  const reached = until.test(rig.serial) || (rig.ended === 'off' && until.test('off'));
   console.log(
     `${reached ? 'reached' : 'DID NOT REACH'} ${values.until} after ${(rig.executed / MILLION).toFixed(0)} million instructions, ` +
       `${seconds(start)}${rig.ended === undefined ? '' : `; ended: ${rig.ended}`}`,
   );
+  const results = rig.serial.split(/\r?\n/).filter((line) => line.startsWith('BENCH'));
+  const bad = results.filter((line) => !line.endsWith(' ok'));
+  if (results.length > 0) console.log(`${results.length} programs, ${bad.length} wrong`);
+  if (bad.length > 0) process.exitCode = 1;
   if (!reached) {
     console.log(rig.serial.slice(-2000));
     process.exitCode = 1;
