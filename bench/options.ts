@@ -13,7 +13,7 @@ export const USAGE = `npm run bench -- [options]
 What runs:
   --only LIST         suites: ${FAMILIES.join(', ')} (default: all)
   --peers LIST        emulators: ${PEERS.map(({ id }) => id).join(', ')}
-                      (default: all; linux-bench without the emulators that would take hours)
+                      (default: all; long suites without emulators that have no compiler)
   --samples N         rounds, each with one sample of every emulator (default 5)
   --scale LIST        factors on the work of linux-bench, a suite for each (default 1,4)
   --groups LIST       of linux-bench: ${GROUPS.join(', ')}, or names (int-sieve); default all
@@ -22,7 +22,8 @@ What runs:
                       the options above change each of these
   --node NODE         runs the emulators in another Node: a version for npx (24) or a path
   --clock processor   times are processor time of the emulator, all threads: steadier on a busy host, but
-                      no result for --check and --update-docs
+                      rough for QEMU below some 10 ms (--kernel-scale 10 helps), and no result for
+                      --check and --update-docs
   --images FOLDER     guest disks (default build/guests)
 What is watched over a time (alone, or after the suites of --only):
   --memory            memory of the process while the guest repeats linux-bench

@@ -33,4 +33,5 @@ export const linuxBoot: Suite = {
       : { missing };
   },
   reader: () => new MarkerReader({ until: 'READY' }),
+  leavesOut: ['v86-nojit'],
 };

@@ -25,8 +25,8 @@ npm run bench -- --from build/bench/a.json,build/bench/b.json --update-docs   # 
 
 npm \`v86\` and its firmware come with \`npm ci\`; \`qemu-system-i386\` is used where it is installed; \`native\` needs root on an x86 Linux
 with \`debugfs\`. \`.ci/guests linux-mini linux-bench\` builds the guests' disks; \`--images FOLDER\` takes them from elsewhere. What is
-missing is skipped, and the report says so. Emulators without a compiler run \`linux-bench\` only when \`--peers\` names them: they
-would take hours. A sample whose checksum is wrong fails the run.`;
+missing is skipped, and the report says so. Emulators without a compiler take part in long suites only when \`--peers\` names them: they
+would take minutes in the boot, hours in \`linux-bench\`. A sample whose checksum is wrong fails the run.`;
 
 export const HOW_TO_READ =
   'A time is the median of the samples, ± half the distance from the smallest to the largest. A ratio (“vs”) is the other’s time ' +

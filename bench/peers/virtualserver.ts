@@ -6,18 +6,18 @@ import type { MachineOptions } from '../../src/index.ts';
 import type { DiskGuest, Peer, RunningGuest } from '../types.ts';
 import { runBareProcessor } from './bare-processor.ts';
 
-/** What is different from the defaults, for a machine and for a processor alone. */
+/** What is different from the defaults. */
 interface Configuration {
-  readonly machine: Partial<MachineOptions>;
+  /** For a machine; undefined: a machine has no choice of this kind. */
+  readonly machine: Partial<MachineOptions> | undefined;
+  /** For a processor alone. */
   readonly processor: Partial<ProcessorOptions>;
 }
 
 const DEFAULTS: Configuration = { machine: {}, processor: {} };
-/** Without compiled code; undefined as long as the processor has nothing but its interpreter. */
-const INTERPRETER: Configuration | undefined = undefined;
+const INTERPRETER: Configuration = { machine: undefined, processor: { jit: false } };
 
-function peer(id: string, title: string, configuration: Configuration | undefined): Peer {
-  const { machine, processor } = configuration ?? DEFAULTS;
+function peer(id: string, title: string, { machine, processor }: Configuration): Peer {
   return {
     id,
     title,
@@ -25,12 +25,12 @@ function peer(id: string, title: string, configuration: Configuration | undefine
       const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
       return `${title} ${version}`;
     },
-    unavailable: () =>
-      configuration === undefined ? 'the processor has no other tier than its interpreter' : undefined,
+    unavailable: () => undefined,
+    runs: ({ kind }) => kind === 'multiboot' || machine !== undefined,
     start: (guest, received, ended) =>
       guest.kind === 'multiboot'
         ? runBareProcessor(guest, received, ended, processor)
-        : bootMachine(guest, received, ended, machine),
+        : bootMachine(guest, received, ended, machine ?? {}),
   };
 }
 
