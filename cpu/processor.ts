@@ -102,6 +102,8 @@ export interface JitOptions {
   readonly threshold?: number;
   /** Instructions between two samples, at least 1. */
   readonly interval?: number;
+  /** Samples from the one that chose a region to the one at which it is compiled, both included; at least 1. */
+  readonly patience?: number;
 }
 
 /** Sizes of the parts of linear memory, fixed for the life of a processor. */

@@ -23,7 +23,7 @@ export interface JitStatistics {
 }
 
 const MAX_MODULES = 600;
-/** Regions that wait for company, and samples that they wait at most. */
+/** Regions that wait for company, and samples that they wait at most (from the one that chose the first of them). */
 const BATCH = 16;
 const PATIENCE = 64;
 
@@ -43,6 +43,7 @@ export class Jit {
   readonly #regions: Regions;
   readonly #environment: CompilerEnvironment;
   readonly #threshold: number;
+  readonly #patience: number;
   /** Samples by header of the decoded block. */
   #counts = new Map<number, number>();
   #pending: Region[] = [];
@@ -61,6 +62,7 @@ export class Jit {
     this.#regions = new Regions(state, table);
     this.#environment = environment;
     this.#threshold = options.threshold ?? 6;
+    this.#patience = options.patience ?? PATIENCE;
     this.interval = options.interval ?? 4000;
   }
 
@@ -72,7 +74,10 @@ export class Jit {
       statistics.interpreted++;
       this.#count(linear);
     }
-    if (this.#pending.length && (this.#pending.length >= BATCH || statistics.samples - this.#pendingSince > PATIENCE))
+    if (
+      this.#pending.length &&
+      (this.#pending.length >= BATCH || statistics.samples - this.#pendingSince >= this.#patience - 1)
+    )
       this.compile();
   }
 
