@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
 import type { MachineEnd } from '../machine/events.ts';
+import { FileSystemError } from '../filesystems/errors.ts';
 import { VmcError } from '../vmc/errors.ts';
 import { DiskError } from '../../vhd/errors.ts';
 
@@ -63,7 +64,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
 
 export function exitCodeOfError(error: unknown): number {
   if (error instanceof VirtualServerError) return BY_ERROR[error.code] ?? ExitCode.Failure;
-  if (error instanceof DiskError) return ExitCode.Image;
+  if (error instanceof DiskError || error instanceof FileSystemError) return ExitCode.Image;
   if (error instanceof VmcError) return ExitCode.Configuration;
   return ExitCode.Failure;
 }

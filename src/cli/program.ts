@@ -12,8 +12,10 @@ import type {
   TripleFaultPolicy,
 } from '../machine/configuration.ts';
 import { bootTarget, demoTarget, withKernel, type BootTarget, type DriveOptions } from './boot-target.ts';
+import { addDiskCommands } from './disk-command.ts';
 import { escapeName } from './escape.ts';
 import { exitCodeOfError, ExitCode } from './exit-codes.ts';
+import { addInspectCommand } from './inspect.ts';
 import * as values from './option-values.ts';
 import { packageFile, packageVersion } from './package-file.ts';
 import { formatError } from './report.ts';
@@ -156,6 +158,9 @@ function buildProgram(parts: ProgramParts, done: (code: number) => void): Comman
     ];
     done(await start(opened, { ...options, headless: true, quit: true, quiet: true }, steps, parts));
   });
+
+  addInspectCommand(program, around, done);
+  addDiskCommands(program, around, done);
   return program;
 }
 
@@ -170,6 +175,8 @@ Examples:
   virtualserver boot disk.img --serial stdio --screen serial
   virtualserver boot disk.img --headless --events - --expect "login:" --type "root\\n"
   virtualserver screenshot demo --output demo.png
+  virtualserver inspect machines/nt4
+  virtualserver disk flatten machines/nt4 nt4.vhd
 
 Exit codes: 0 the guest powered off, 1 failure, 2 usage, 3 configuration, 4 disk or image, 5 triple fault,
 6 an expected text did not appear, 8 fault of the emulator, 16 + n debug-exit code n, 128 + n signal n.

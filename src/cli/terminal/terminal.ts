@@ -32,7 +32,7 @@ const LEAVE_SCREEN =
   ANSI.normalScreen;
 
 /** What the environment says about colours. `NO_COLOR` wins (no-color.org). */
-function colorDepth(environment: NodeJS.ProcessEnv): ColorDepth {
+export function colorDepth(environment: NodeJS.ProcessEnv): ColorDepth {
   const { NO_COLOR: none, COLORTERM: depth, TERM: term = '' } = environment;
   if ((none !== undefined && none !== '') || term === 'dumb') return 'none';
   if (depth === 'truecolor' || depth === '24bit' || /-direct$|kitty|alacritty|ghostty|wezterm/.test(term))
@@ -41,7 +41,7 @@ function colorDepth(environment: NodeJS.ProcessEnv): ColorDepth {
 }
 
 /** Whether the locale's character set is UTF-8. Windows and macOS terminals always take it. */
-function takesUnicode(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform): boolean {
+export function takesUnicode(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform): boolean {
   if (platform === 'win32' || platform === 'darwin') return true;
   const locale = environment['LC_ALL'] || environment['LC_CTYPE'] || environment['LANG'] || '';
   return /utf-?8/i.test(locale);
