@@ -92,15 +92,14 @@ export function runChild<Answer extends object>(
   });
 }
 
-/** Runs all turns. `progress` hears of each sample as it is there. */
+/** Runs all turns. `finished` gets each sample as it is there, with the whole message of a failed one. */
 export async function runAll(
   turns: readonly Turn<Suite, Peer>[],
   settings: SuiteSettings,
   script: string,
   node: NodeBinary,
-  progress: (sample: Sample, done: number, details: string, seconds: number) => void,
-): Promise<Sample[]> {
-  const samples: Sample[] = [];
+  finished: (sample: Sample, details: string, seconds: number) => void,
+): Promise<void> {
   for (const { suite, peer, round } of turns) {
     const load = loadavg()[0] ?? 0;
     const from = performance.now();
@@ -109,8 +108,6 @@ export async function runAll(
     const failed = 'error' in found;
     const outcome = failed ? { error: firstLine(found.error) } : found;
     const sample: Sample = { suite: suite.id, peer: peer.id, round, load, outcome };
-    samples.push(sample);
-    progress(sample, samples.length, failed ? found.error : '', (performance.now() - from) / 1000);
+    finished(sample, failed ? found.error : '', (performance.now() - from) / 1000);
   }
-  return samples;
 }

@@ -31,11 +31,13 @@ async function main(): Promise<number> {
     return 0;
   }
   const scripts = dirname(fileURLToPath(import.meta.url));
-  const results = options.from ? readResults(options.from) : [await measure(options, findNode(options.node), scripts)];
-  if (options.from === undefined) {
+  const save = (result: Result): void => {
     mkdirSync(dirname(options.json), { recursive: true });
-    writeFileSync(options.json, `${JSON.stringify(results[0], null, 1)}\n`);
-  }
+    writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
+  };
+  const results = options.from
+    ? readResults(options.from)
+    : [await measure(options, findNode(options.node), scripts, save)];
   const thresholds = readThresholds(join(FOLDER, 'bench/thresholds.json'));
   const runs = results.map((result) => ({ ...result, verdicts: check(result, thresholds, BASE) }));
   for (const run of runs) process.stdout.write(terminalReport(run, BASE));

@@ -6,7 +6,17 @@ import { firstLine, interleave, runAll, runChild } from './harness.ts';
 import type { NodeBinary } from './nodes.ts';
 import type { Options } from './options.ts';
 import { BASE } from './peers/index.ts';
-import type { IdleObservation, MemoryObservation, Observation, Peer, Result, Skip, Suite, WatchJob } from './types.ts';
+import type {
+  IdleObservation,
+  MemoryObservation,
+  Observation,
+  Peer,
+  Result,
+  Sample,
+  Skip,
+  Suite,
+  WatchJob,
+} from './types.ts';
 
 /** Beyond the time that something is watched for: boot, a last loop. */
 const WATCH_GRACE_SECONDS = 3700;
@@ -56,8 +66,16 @@ async function watch(
   return observations;
 }
 
-/** @param folder where the scripts of the child processes are */
-export async function measure(options: Options, node: NodeBinary, folder: string): Promise<Result> {
+/**
+ * @param folder where the scripts of the child processes are
+ * @param save gets what there is after every sample, so that a run that is broken off leaves what it has measured
+ */
+export async function measure(
+  options: Options,
+  node: NodeBinary,
+  folder: string,
+  save: (result: Result) => void,
+): Promise<Result> {
   const { settings, rounds } = options;
   const skips: Skip[] = [];
   const present = options.peers.filter((peer) => {
@@ -73,17 +91,18 @@ export async function measure(options: Options, node: NodeBinary, folder: string
   });
   const turns = interleave(suites, (suite) => peersOf(suite, present, options), rounds);
   const machine = describeMachine(present, node);
-  const script = join(folder, 'sample.js');
-  const samples = await runAll(
-    turns,
-    settings,
-    script,
-    node,
-    ({ suite, peer, round, outcome }, done, details, seconds) => {
-      const end = 'error' in outcome ? `failed: ${details}` : 'done';
-      say(`${done}/${turns.length} ${suite}, ${peer}, round ${round + 1}: ${end}, ${seconds.toFixed(1)} s`);
-    },
-  );
-  const observations = await watch(present, options, folder, node, skips);
-  return { format: 2, clock: settings.clock, machine, samples, observations, skips };
+  const result = (samples: readonly Sample[], observations: readonly Observation[]): Result => {
+    const found: Result = { format: 2, clock: settings.clock, machine, samples, observations, skips };
+    save(found);
+    return found;
+  };
+  const samples: Sample[] = [];
+  await runAll(turns, settings, join(folder, 'sample.js'), node, (sample, details, seconds) => {
+    samples.push(sample);
+    const { suite, peer, round, outcome } = sample;
+    const end = 'error' in outcome ? `failed: ${details}` : 'done';
+    say(`${samples.length}/${turns.length} ${suite}, ${peer}, round ${round + 1}: ${end}, ${seconds.toFixed(1)} s`);
+    result(samples, []);
+  });
+  return result(samples, await watch(present, options, folder, node, skips));
 }
