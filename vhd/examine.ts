@@ -25,6 +25,7 @@ import {
 import { SECTOR_SIZE } from './geometry.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 import { bitmapSizeOf } from './sector-bitmaps.ts';
+import { headerPlace } from './structure.ts';
 
 /** What a damaged file still says. */
 export interface Examination {
@@ -199,7 +200,7 @@ function examineHeader(
   listed: number | undefined,
 ): void {
   const { footer } = located;
-  const at = footer.pending?.kind === 'header' ? footer.pending.offset : footer.dataOffset;
+  const at = headerPlace(file, located);
   try {
     result.header = readDynamicHeader(file, at, footer.currentSize);
   } catch (error) {

@@ -86,8 +86,20 @@ export function decodeFooter(bytes: Uint8Array): VhdFooter {
     diskType: view.getUint32(60),
     uniqueId: bytes.slice(68, 84),
     savedState: bytes[84] !== 0,
-    pending: getPending(bytes),
+    pending: plausiblePending(bytes, view),
   };
+}
+
+/** The note about an interrupted operation, if it can be true of this disk: it may come from anybody. */
+function plausiblePending(bytes: Uint8Array, view: DataView): PendingOperation | undefined {
+  const pending = getPending(bytes);
+  const fixed = view.getUint32(60) === VhdType.Fixed;
+  if (pending?.kind === 'header') return fixed || pending.offset % SECTOR_SIZE !== 0 ? undefined : pending;
+  if (pending?.kind === 'zero') {
+    const inDisk = pending.offset % SECTOR_SIZE === 0 && pending.offset + FOOTER_SIZE <= getUint64(view, 48);
+    return fixed && inDisk ? pending : undefined;
+  }
+  return pending;
 }
 
 export function encodeFooter(footer: VhdFooter): Uint8Array {

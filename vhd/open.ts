@@ -9,6 +9,7 @@ import type { DiskImage } from './image.ts';
 import { openParent, type ParentResolver } from './parents.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 import { SparseImage } from './sparse-image.ts';
+import { headerPlace } from './structure.ts';
 
 /** Where a differencing disk gets its parent from. */
 export interface OpenVhdOptions {
@@ -68,8 +69,7 @@ export function openVhd(file: RandomAccessFile, options: OpenVhdOptions = {}): D
  * @throws DiskError as `readDynamicHeader`.
  */
 export function headerOf(file: RandomAccessFile, located: LocatedFooter): DynamicHeader {
-  const { pending, dataOffset, currentSize } = located.footer;
-  return readDynamicHeader(file, pending?.kind === 'header' ? pending.offset : dataOffset, currentSize);
+  return readDynamicHeader(file, headerPlace(file, located), located.footer.currentSize);
 }
 
 function openLink(

@@ -25,7 +25,7 @@ import {
 import { geometryForSectors, SECTOR_SIZE } from './geometry.ts';
 import { writeZeros, type RandomAccessFile } from './random-access-file.ts';
 import { bitmapSizeOf } from './sector-bitmaps.ts';
-import { settle, writeFooters } from './structure.ts';
+import { headerPlace, settle, writeFooters } from './structure.ts';
 import { DiskTask, type TaskSteps } from './task.ts';
 
 /** How far a repair may go. */
@@ -167,7 +167,7 @@ class Repair {
     const { located, header, headerChecksumBad } = this.examination;
     const { footer } = located!;
     if (footer.diskType === VhdType.Fixed) return;
-    const at = footer.pending?.kind === 'header' ? footer.pending.offset : footer.dataOffset;
+    const at = headerPlace(this.file, located!);
     if (headerChecksumBad) {
       this.change('the checksum of the dynamic header is made good', () => {
         const bytes = new Uint8Array(DYNAMIC_HEADER_SIZE);

@@ -3,7 +3,8 @@
  * undivided; whatever is larger is prepared in space that nothing uses, and one footer write switches over to it.
  */
 import { equalBytes, formatUuid } from './bytes.ts';
-import { DYNAMIC_HEADER_SIZE } from './dynamic-header.ts';
+import { DYNAMIC_HEADER_SIZE, readDynamicHeader } from './dynamic-header.ts';
+import { DiskError, DiskErrorCode } from './errors.ts';
 import { changedFooter, FOOTER_SIZE, VhdType, type FooterChanges, type LocatedFooter } from './footer.ts';
 import { SECTOR_SIZE } from './geometry.ts';
 import { readExactly, type RandomAccessFile } from './random-access-file.ts';
@@ -23,6 +24,21 @@ export function writeFooters(file: RandomAccessFile, place: number, bytes: Uint8
   if (!hasCopy) return;
   file.write(0, bytes);
   file.flush();
+}
+
+/**
+ * Where the dynamic header is that counts: in its place, or, after an interrupted change, where the new one waits. One that is not good
+ * there (another product wrote over it) is not waited for.
+ */
+export function headerPlace(file: RandomAccessFile, { footer }: Pick<LocatedFooter, 'footer'>): number {
+  if (footer.pending?.kind !== 'header') return footer.dataOffset;
+  try {
+    readDynamicHeader(file, footer.pending.offset, footer.currentSize);
+    return footer.pending.offset;
+  } catch (error) {
+    if (error instanceof DiskError && error.code !== DiskErrorCode.Io) return footer.dataOffset;
+    throw error;
+  }
 }
 
 /** Nothing is left to do before the disk is written: both footers are good and no operation on its structures is unfinished. */
@@ -45,9 +61,10 @@ export function settle(file: RandomAccessFile, located: LocatedFooter): LocatedF
   const place = Math.ceil(footerPlace(file, located) / SECTOR_SIZE) * SECTOR_SIZE;
   const hasCopy = footer.diskType !== VhdType.Fixed;
   if (pending?.kind === 'header') {
+    const from = headerPlace(file, located);
     const header = new Uint8Array(DYNAMIC_HEADER_SIZE);
-    readExactly(file, pending.offset, header, 'the new dynamic header');
-    file.write(footer.dataOffset, header);
+    readExactly(file, from, header, 'the new dynamic header');
+    if (from !== footer.dataOffset) file.write(footer.dataOffset, header);
     file.flush();
   } else if (pending?.kind === 'zero') {
     file.write(pending.offset, new Uint8Array(FOOTER_SIZE));
