@@ -12,7 +12,7 @@ export interface Scaled {
 }
 
 /** Fraction bits of series arguments and sums. */
-const BITS = 128;
+export const BITS = 128;
 const FRACTION = BigInt(BITS);
 const ONE = 1n << FRACTION;
 
@@ -49,12 +49,12 @@ const oddReciprocals = (count: number, alternate: boolean): bigint[] =>
   Array.from({ length: count }, (_, n) => ((alternate && n & 1 ? -1n : 1n) * ONE) / BigInt(2 * n + 1));
 
 /** sin(x)/x and cos(x) by x^2 for |x| <= pi/4; (e^x - 1)/x for |x| <= ln 2. */
-const SINE = factorials(1, 2, 15, true);
-const COSINE = [ONE, ...factorials(2, 2, 15, true).map((c) => -c)];
-const EXPONENTIAL = factorials(1, 1, 28, false);
+export const SINE = factorials(1, 2, 15, true);
+export const COSINE = [ONE, ...factorials(2, 2, 15, true).map((c) => -c)];
+export const EXPONENTIAL = factorials(1, 1, 28, false);
 /** atan(x)/x for |x| <= 1/32 and atanh(x)/x for |x| <= 0.172, by x^2. */
-const ARCTANGENT = oddReciprocals(12, true);
-const HYPERBOLIC = oddReciprocals(23, false);
+export const ARCTANGENT = oddReciprocals(12, true);
+export const HYPERBOLIC = oddReciprocals(23, false);
 
 /** atanh(1/n) and atan(1/n), n > 1. */
 function inverseSeries(n: bigint, alternate: boolean): bigint {
@@ -67,16 +67,16 @@ function inverseSeries(n: bigint, alternate: boolean): bigint {
   return sum;
 }
 /** ln 2 = 2 atanh(1/3); pi = 16 atan(1/5) - 4 atan(1/239) (Machin). */
-const LN2 = 2n * inverseSeries(3n, false);
-const PI = 16n * inverseSeries(5n, true) - 4n * inverseSeries(239n, true);
+export const LN2 = 2n * inverseSeries(3n, false);
+export const PI = 16n * inverseSeries(5n, true) - 4n * inverseSeries(239n, true);
 /** 2 / ln 2 */
-const TWO_OVER_LN2 = (2n * ONE * ONE) / LN2;
+export const TWO_OVER_LN2 = (2n * ONE * ONE) / LN2;
 
 /**
  * pi to 66 bits, as the processors use it to reduce arguments of trigonometric instructions (Intel SDM volume 1, section
  * 8.3.8): 0.C90FDAA2 2168C234 C * 2^2.
  */
-const PI_66: Scaled = { value: 0xc90fdaa22168c234cn, scale: -66 };
+export const PI_66: Scaled = { value: 0xc90fdaa22168c234cn, scale: -66 };
 
 /** x reduced by multiples of pi/2: the rest, |rest| <= pi/4, and the multiple modulo 4. */
 export function reduceAngle({ value, scale }: Scaled): { rest: Scaled; quadrant: number } {
@@ -155,7 +155,7 @@ export function logarithmOnePlus({ value, scale }: Scaled): Scaled {
 
 /** atan(k/16) for k = 0 to 16. */
 let arctangents: bigint[] | undefined;
-function arctangentTable(): bigint[] {
+export function arctangentTable(): bigint[] {
   if (!arctangents) {
     // atan((k+1)/16) = atan(k/16) + atan(d) with d = 16 / (256 + k (k + 1))
     arctangents = [0n];

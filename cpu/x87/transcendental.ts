@@ -7,6 +7,8 @@ import { enter } from './environment.ts';
 import { EXPONENT_BIAS, EXPONENT_MAX, INTEGER_BIT, STATUS } from './format.ts';
 import * as functions from './functions.ts';
 import type { Scaled } from './functions.ts';
+import * as quickly from './quick-functions.ts';
+import type { Quick } from './quick-functions.ts';
 import {
   type Extended,
   INDEFINITE,
@@ -56,13 +58,14 @@ function denormalOperands(registers: RegisterFile, operands: readonly Extended[]
   signal(registers, operands.some(isDenormal) ? STATUS.DE : 0);
 }
 
-/** Frame of every instruction: traps, bookkeeping, and the way out of unmasked exceptions. */
+/** Frame of every instruction: traps, bookkeeping, the quick way, and the way out of unmasked exceptions. */
 const instruction =
-  (opcode: number, execute: (registers: RegisterFile) => void): Helper =>
+  (opcode: number, quick: Quick, execute: (registers: RegisterFile) => void): Helper =>
   ({ state }: Core) => {
     enter(state, true);
     const registers = new RegisterFile(state);
     registers.record(opcode);
+    if (quick(state)) return;
     try {
       execute(registers);
     } catch (reason) {
@@ -71,8 +74,8 @@ const instruction =
   };
 
 /** ST(0) = f(ST(0)). */
-const unary = (opcode: number, compute: (registers: RegisterFile, x: Extended) => Extended): Helper =>
-  instruction(opcode, (registers) => {
+const unary = (opcode: number, quick: Quick, compute: (registers: RegisterFile, x: Extended) => Extended): Helper =>
+  instruction(opcode, quick, (registers) => {
     if (registers.isEmpty(0)) {
       signal(registers, STATUS.IE | STATUS.SF);
       registers.set(0, INDEFINITE);
@@ -83,8 +86,12 @@ const unary = (opcode: number, compute: (registers: RegisterFile, x: Extended) =
   });
 
 /** ST(1) = f(ST(1), ST(0)), then a pop. */
-const binary = (opcode: number, compute: (registers: RegisterFile, y: Extended, x: Extended) => Extended): Helper =>
-  instruction(opcode, (registers) => {
+const binary = (
+  opcode: number,
+  quick: Quick,
+  compute: (registers: RegisterFile, y: Extended, x: Extended) => Extended,
+): Helper =>
+  instruction(opcode, quick, (registers) => {
     let result: Extended;
     if (registers.isEmpty(0) || registers.isEmpty(1)) {
       signal(registers, STATUS.IE | STATUS.SF);
@@ -98,7 +105,7 @@ const binary = (opcode: number, compute: (registers: RegisterFile, y: Extended, 
     registers.pop();
   });
 
-const f2xm1 = unary(0x1f0, (registers, x) => {
+const f2xm1 = unary(0x1f0, quickly.quickExponential, (registers, x) => {
   if (isInfinite(x)) {
     registers.signal(0);
     return x.sign ? { ...ONE, sign: 0x8000 } : x;
@@ -120,7 +127,7 @@ function product(registers: RegisterFile, y: Extended, logarithm: Scaled, exact:
   return rounded(registers, { value: factor.value * logarithm.value, scale: factor.scale + logarithm.scale }, exact);
 }
 
-const fyl2x = binary(0x1f1, (registers, y, x) => {
+const fyl2x = binary(0x1f1, quickly.quickLogarithm, (registers, y, x) => {
   const isOne = x.exponent === EXPONENT_BIAS && x.significand === INTEGER_BIT;
   if (x.sign && !isZero(x)) return invalid(registers);
   if (isZero(x)) {
@@ -143,7 +150,7 @@ const fyl2x = binary(0x1f1, (registers, y, x) => {
   return product(registers, y, functions.logarithm(magnitude(x)), power);
 });
 
-const fyl2xp1 = binary(0x1f9, (registers, y, x) => {
+const fyl2xp1 = binary(0x1f9, quickly.quickLogarithmOnePlus, (registers, y, x) => {
   if (x.sign && isInfinite(x)) return invalid(registers);
   if (isZero(x) ? isInfinite(y) : isInfinite(x) && isZero(y)) return invalid(registers);
   denormalOperands(registers, [x, y]);
@@ -158,7 +165,7 @@ const fyl2xp1 = binary(0x1f9, (registers, y, x) => {
   return product(registers, y, functions.logarithmOnePlus(scaled(x)), false);
 });
 
-const fpatan = binary(0x1f3, (registers, y, x) => {
+const fpatan = binary(0x1f3, quickly.quickArctangent, (registers, y, x) => {
   denormalOperands(registers, [x, y]);
   const turned = (quarters: number): Extended => {
     if (quarters === 0) return zero(y.sign);
@@ -187,8 +194,8 @@ function circular(
   return rounded(registers, { value: turn & 2 ? -value : value, scale });
 }
 
-const trigonometric = (opcode: number, shift: 0 | 1): Helper =>
-  instruction(opcode, (registers) => {
+const trigonometric = (opcode: number, quick: Quick, shift: 0 | 1): Helper =>
+  instruction(opcode, quick, (registers) => {
     registers.setConditionCodes(STATUS.C2, 0);
     if (registers.isEmpty(0)) {
       signal(registers, STATUS.IE | STATUS.SF);
@@ -209,8 +216,12 @@ const trigonometric = (opcode: number, shift: 0 | 1): Helper =>
   });
 
 /** FPTAN and FSINCOS: a result in ST(0) and a second one pushed. */
-const pushing = (opcode: number, compute: (registers: RegisterFile, x: Extended) => [Extended, Extended]): Helper =>
-  instruction(opcode, (registers) => {
+const pushing = (
+  opcode: number,
+  quick: Quick,
+  compute: (registers: RegisterFile, x: Extended) => [Extended, Extended],
+): Helper =>
+  instruction(opcode, quick, (registers) => {
     registers.setConditionCodes(STATUS.C2, 0);
     let results: [Extended, Extended] = [INDEFINITE, INDEFINITE];
     if (registers.isEmpty(0)) signal(registers, STATUS.IE | STATUS.SF);
@@ -233,14 +244,14 @@ const pushing = (opcode: number, compute: (registers: RegisterFile, x: Extended)
     registers.push(results[1]);
   });
 
-const fsincos = pushing(0x1fb, (registers, x) => {
+const fsincos = pushing(0x1fb, quickly.quickSineCosine, (registers, x) => {
   if (isZero(x)) return [x, ONE];
   const reduced = functions.reduceAngle(scaled(x));
   const cosine = circular(registers, reduced, 1);
   return [circular(registers, reduced, 0), cosine];
 });
 
-const fptan = pushing(0x1f2, (registers, x) => {
+const fptan = pushing(0x1f2, quickly.quickTangent, (registers, x) => {
   if (isZero(x)) return [x, ONE];
   const { rest, quadrant } = functions.reduceAngle(scaled(x));
   const sine = functions.sine(rest);
@@ -257,7 +268,7 @@ export const transcendentalHelpers: Record<string, Helper> = {
   x87_fyl2xp1: fyl2xp1,
   x87_fptan: fptan,
   x87_fpatan: fpatan,
-  x87_fsin: trigonometric(0x1fe, 0),
-  x87_fcos: trigonometric(0x1ff, 1),
+  x87_fsin: trigonometric(0x1fe, quickly.quickSine(0), 0),
+  x87_fcos: trigonometric(0x1ff, quickly.quickSine(1), 1),
   x87_fsincos: fsincos,
 };
