@@ -16,6 +16,7 @@ import { addDiskCommands } from './disk-command.ts';
 import { escapeName } from './escape.ts';
 import { exitCodeOfError, ExitCode } from './exit-codes.ts';
 import { addInspectCommand } from './inspect.ts';
+import { addNetworkOptions, withNetwork, type NetworkOptions } from './network-options.ts';
 import * as values from './option-values.ts';
 import { packageFile, packageVersion } from './package-file.ts';
 import { formatError } from './report.ts';
@@ -30,7 +31,7 @@ const DEFAULT_ESCAPE = 1;
 const DEFAULT_TIMEOUT = 60;
 
 /** Options as commander collects them; absent ones are undefined. */
-interface Options extends DriveOptions, StateOptions {
+interface Options extends DriveOptions, StateOptions, NetworkOptions {
   readonly name?: string;
   readonly memory?: number;
   readonly videoMemory?: number;
@@ -173,6 +174,7 @@ Examples:
   virtualserver boot dos.vhd --undo memory
   virtualserver boot --cdrom install.iso --hda disk.vhd --boot cdrom,disk
   virtualserver boot disk.img --serial stdio --screen serial
+  virtualserver boot disk.img --net nat --net-forward 2222-22
   virtualserver boot disk.img --headless --events - --expect "login:" --type "root\\n"
   virtualserver screenshot demo --output demo.png
   virtualserver inspect machines/nt4
@@ -252,6 +254,7 @@ function addMachineOptions(command: Command): void {
 }
 
 function addRunOptions(command: Command, steps: Step[]): void {
+  addNetworkOptions(command);
   const step = (make: (text: string) => Step) => (text: string) => void steps.push(make(text));
   command
     .optionsGroup('Terminal:')
@@ -368,6 +371,7 @@ function withOptions(base: MachineOptions, options: Options): MachineOptions {
     ...(memory === undefined ? {} : { memoryMiB: memory }),
     ...(videoMemory === undefined ? {} : { videoMemoryMiB: videoMemory }),
     ...(boot === undefined ? {} : { boot }),
+    ...withNetwork(base, options),
     ...(serial === undefined ? {} : { serial: [...serial, ...(base.serial ?? []).slice(serial.length)] }),
     ...(parallel === undefined ? {} : { parallel }),
     ...(cpu === undefined ? {} : { cpuid: { ...base.cpuid, ...cpu } }),

@@ -1,4 +1,5 @@
 /** From a `.vmc` to a machine: what the emulated hardware has a place for takes effect, the rest is named. */
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type {
   BootDevice,
@@ -17,10 +18,22 @@ import {
   loadVmc,
   locateImage,
   outputPath,
+  parseVnc,
   resolvePath,
+  VmcError,
   type LoadedVmc,
+  type VncConfiguration,
 } from '../vmc/index.ts';
-import type { VmcBios, VmcConfiguration, VmcDrive, VmcPath, VmcSerialPort } from '../vmc/configuration.ts';
+import type { NetworkAdapterConfiguration } from '../network/configuration.ts';
+import { formatMac, isStationAddress } from '../network/mac-address.ts';
+import type {
+  VmcBios,
+  VmcConfiguration,
+  VmcDrive,
+  VmcNetworkAdapter,
+  VmcPath,
+  VmcSerialPort,
+} from '../vmc/configuration.ts';
 
 import type { TargetState } from './state-options.ts';
 
@@ -51,7 +64,7 @@ export interface Replaced {
  * @throws VmcError (exit code 3) for the file, DiskError (exit code 4) for an image that is missing
  */
 export function machineFromVmc(vmcPath: string, mode: DiskMode, replaced: Replaced): VmcMachine {
-  const loaded = loadVmc(vmcPath);
+  const loaded = loadVmc(vmcPath, { network: true });
   const { configuration: vmc } = loaded;
   const remarks = remarksOn(loaded);
   const serial = serialPorts(vmc, vmcPath, remarks);
@@ -67,6 +80,9 @@ export function machineFromVmc(vmcPath: string, mode: DiskMode, replaced: Replac
         .flatMap((drive) => ideDrive(drive, vmcPath, mode, replaced, remarks)),
       floppies: floppies(vmc, vmcPath, mode, replaced),
       serial,
+      ...(vmc.networkAdapters.length === 0
+        ? {}
+        : { network: vmc.networkAdapters.map((adapter) => networkAdapter(adapter, vmcPath, remarks)) }),
       boot: vmc.bootOrder.map((device): BootDevice => (device === 'cd' ? 'cdrom' : device)),
       smbios: smbios(vmc.bios),
       ...(vmc.bios.cmos ? { cmos: cmosRam(vmc.bios.cmos) } : {}),
@@ -160,6 +176,36 @@ function serialPort({ target, key }: VmcSerialPort, vmcPath: string, remarks: st
   const socket = path.join(path.dirname(path.resolve(vmcPath)), `${path.win32.basename(target.name)}.sock`);
   remarks.push(`${key}: the pipe ${target.name} is the socket ${socket}`);
   return { kind: 'pipe', path: socket, listen: true };
+}
+
+/** Adapters keep their addresses. Networks of guests only are there; those of the host's adapters are not connected. */
+function networkAdapter(adapter: VmcNetworkAdapter, vmcPath: string, remarks: string[]): NetworkAdapterConfiguration {
+  const { macAddress, networkName: name, key } = adapter;
+  const address = macAddress && isStationAddress(macAddress) ? { macAddress: formatMac(macAddress) } : {};
+  if (name === '') return address;
+  const file = networkFile(name, vmcPath, remarks);
+  if (file?.hostAdapter === '' || (!file && GUESTS_ONLY.has(name.toLowerCase()))) {
+    return { ...address, connection: { kind: 'internal', name, ...(file?.dhcp ? { dhcp: file.dhcp } : {}) } };
+  }
+  remarks.push(`${key}: '${name}' is not connected; --net nat gives the guest a way out, --net none says so`);
+  return { ...address, connection: { kind: 'none' } };
+}
+
+/** What the products call their networks without a host. */
+const GUESTS_ONLY = new Set(['internal network', 'local only']);
+
+/** The network's `.vnc` beside the machine's configuration. */
+function networkFile(name: string, vmcPath: string, remarks: string[]): VncConfiguration | undefined {
+  if (/[\\/:*?"<>|]/.test(name)) return undefined;
+  const file = path.join(path.dirname(path.resolve(vmcPath)), `${name}.vnc`);
+  if (!existsSync(file)) return undefined;
+  try {
+    return parseVnc(readFileSync(file), file);
+  } catch (error) {
+    if (!(error instanceof VmcError)) throw error;
+    remarks.push(`${file}: ${error.message}`);
+    return undefined;
+  }
 }
 
 function smbios(bios: VmcBios): NonNullable<MachineConfiguration['smbios']> {

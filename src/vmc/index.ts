@@ -6,5 +6,6 @@ export { VmcError, VmcErrorCode, type VmcErrorDetail } from './errors.ts';
 export { decodeGuestClock, type GuestClock } from './guest-clock.ts';
 export { loadVmc, parseVmc, saveVmc, type LoadedVmc } from './load.ts';
 export { listNotEmulated, listUnknownKeys, type EmulatedFeatures, type NotEmulated } from './not-emulated.ts';
+export { parseVnc, readVnc, writeVnc, type VncConfiguration } from './virtual-network.ts';
 export { candidatePaths, locateImage, outputPath, resolvePath, storedPath, type PathOptions } from './paths.ts';
 export { CMOS_FIRST_INDEX, machineName, MAXIMUM_MEMORY_MIB, readConfiguration, type ReadResult } from './read.ts';
