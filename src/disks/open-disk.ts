@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
 import { RawImage } from '../../vhd/flat-image.ts';
 import { looksLikeVhd, OWN_CREATOR } from '../../vhd/footer.ts';
-import type { DiskImage } from '../../vhd/image.ts';
+import type { DiskExtent, DiskImage } from '../../vhd/image.ts';
 import type { MemoryFile } from '../../vhd/memory-file.ts';
 import { openVhd } from '../../vhd/open.ts';
 import { detectImage, explainWrongKind } from './detect.ts';
@@ -244,6 +244,12 @@ class LockedDisk implements OpenDisk {
   }
   write(lba: number, from: Uint8Array): void {
     this.image.write(lba, from);
+  }
+  trim(lba: number, count: number): void {
+    this.image.trim?.(lba, count);
+  }
+  extentAt(lba: number, limit: number): DiskExtent {
+    return this.image.extentAt?.(lba, limit) ?? { kind: 'data', count: limit };
   }
   flush(): void {
     this.image.flush();

@@ -1,0 +1,106 @@
+/** Damaged `.vmc` files: always a report or a named error, soon. VS_FUZZ_COUNT runs more, VS_FUZZ_SEED others. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { inspectMachine } from '../../src/inspect/machine.ts';
+import { VmcDocument, VmcError } from '../../src/vmc/index.ts';
+import { testFolder } from '../filesystems/tools.ts';
+import { seededRandom } from '../vhd/random.ts';
+import { sharedPath } from '../vhd/shared-folder.ts';
+
+const COUNT = Number(process.env['VS_FUZZ_COUNT'] ?? 300);
+const SEED = Number(process.env['VS_FUZZ_SEED'] ?? 1);
+const folder = testFolder();
+
+/** A configuration with every kind of drive. */
+function ownSample(): Buffer {
+  const document = VmcDocument.create('own.vmc');
+  const ide = 'hardware/pci_bus/ide_adapter/ide_controller[@id=0]/location[@id=0]';
+  document.set('hardware/memory/ram_size', { type: 'integer', value: 64 });
+  document.set(`${ide}/drive_type`, { type: 'integer', value: 1 });
+  document.set(`${ide}/pathname/relative`, { type: 'string', value: '.\\disk.vhd' });
+  document.set(`${ide}/undo_pathname/absolute`, { type: 'string', value: 'C:\\disk.vud' });
+  document.set('hardware/super_io/floppy[@id=0]/pathname/relative', { type: 'string', value: '..\\a.vfd' });
+  document.set('settings/configuration/saved_state/path/relative', { type: 'string', value: '.\\m.vsv' });
+  return Buffer.from(document.toBytes());
+}
+
+const WORDS = [
+  '0',
+  '4294967295',
+  '-1',
+  '\\',
+  '/',
+  '..\\..\\..\\',
+  'C:',
+  '\\\\server\\share',
+  '\0',
+  '&#0;',
+  '<',
+  ']]>',
+  '\ud800',
+  'true',
+  '.vhd',
+];
+
+function mutate(original: Buffer, random: (limit: number) => number): Buffer {
+  let bytes = Buffer.from(original);
+  for (let i = 0; i < 1 + random(6); i++) {
+    const where = random(bytes.length);
+    switch (random(6)) {
+      case 0:
+        bytes[where] = random(256);
+        break;
+      case 1:
+        bytes = bytes.subarray(0, where);
+        break;
+      case 2: {
+        // A part of the file again, somewhere else.
+        const part = bytes.subarray(where & ~1, (where & ~1) + 2 * random(400));
+        const to = random(bytes.length) & ~1;
+        bytes = Buffer.concat([bytes.subarray(0, to), part, bytes.subarray(to)]);
+        break;
+      }
+      case 3:
+        bytes = Buffer.concat([bytes.subarray(0, where & ~1), bytes.subarray((where & ~1) + 2 * random(200))]);
+        break;
+      default: {
+        // Another word in place of a value.
+        const word = Buffer.from(WORDS[random(WORDS.length)]!, 'utf16le');
+        const end = bytes.indexOf('</', where & ~1, 'utf16le');
+        const start = end < 0 ? -1 : bytes.lastIndexOf('>', end - 2, 'utf16le') + 2;
+        if (start > 1 && end >= start) bytes = Buffer.concat([bytes.subarray(0, start), word, bytes.subarray(end)]);
+      }
+    }
+    if (bytes.length === 0) break;
+  }
+  return bytes;
+}
+
+describe('damaged configurations', () => {
+  const samples = sharedPath('samples/vmc');
+  const files = samples === undefined ? [] : fs.readdirSync(samples).filter((name) => name.endsWith('.vmc'));
+  it(`${COUNT} of them`, { timeout: 3_600_000 }, () => {
+    const originals = [ownSample(), ...files.map((name) => fs.readFileSync(path.join(samples!, name)))];
+    let read = 0;
+    let refused = 0;
+    let slowest = 0;
+    for (let seed = SEED; seed < SEED + COUNT; seed++) {
+      const random = seededRandom(seed);
+      const bytes = mutate(originals[random(originals.length)]!, random);
+      const from = performance.now();
+      try {
+        const { report } = inspectMachine(path.join(folder(), 'm.vmc'), bytes);
+        expect(report.memoryMiB).toBeLessThan(1 << 20);
+        read++;
+      } catch (error) {
+        if (!(error instanceof VmcError)) throw new Error(`seed ${seed}`, { cause: error });
+        refused++;
+      }
+      slowest = Math.max(slowest, performance.now() - from);
+    }
+    expect(slowest).toBeLessThan(1000);
+    expect(Math.min(read, refused)).toBeGreaterThan(0);
+    if (COUNT > 1000) console.log(`${read} read, ${refused} refused, slowest ${slowest.toFixed(1)} ms`);
+  });
+});
