@@ -10,6 +10,7 @@ import {
   patchTable,
   readDynamicHeader,
   UNALLOCATED,
+  type DynamicHeader,
 } from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
 import { examine, examineWith, usedEnd, type Examination } from './examine.ts';
@@ -145,7 +146,8 @@ class Repair {
   /** A footer for a file that has lost both, from its dynamic header. */
   private newFooter(): LocatedFooter | undefined {
     const { file, options } = this;
-    const header = readDynamicHeader(file, FOOTER_SIZE, SECTOR_SIZE, true);
+    const header = readableHeader(file);
+    if (header === undefined) return undefined;
     const most = Math.min(header.maxTableEntries * header.blockSize, MAXIMUM_DISK_BYTES);
     const currentSize = options.size ?? most;
     checkSize(file, currentSize);
@@ -281,6 +283,16 @@ class Repair {
       end += span;
       yield { phase: 'separating blocks', done: i + 1, total: overlaps.length };
     }
+  }
+}
+
+/** The header at the usual place as far as it makes sense without a footer; undefined when it does not. */
+function readableHeader(file: RandomAccessFile): DynamicHeader | undefined {
+  try {
+    return readDynamicHeader(file, FOOTER_SIZE, SECTOR_SIZE, true);
+  } catch (error) {
+    if (error instanceof DiskError && error.code !== DiskErrorCode.Io) return undefined;
+    throw error;
   }
 }
 

@@ -2,6 +2,7 @@
  * Keeping two writers away from one image: a file `<image>.lock` beside it, made exclusively, that says who holds it.
  * Source of the rule that a lock names process and host: common practice of mail and editor lock files.
  */
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -88,7 +89,7 @@ export function lockFile(imagePath: string): FileLock {
     since: new Date().toISOString(),
   };
   try {
-    fs.writeFileSync(lockPath, `${JSON.stringify(content)}\n`, { flag: 'wx' });
+    createComplete(lockPath, `${JSON.stringify(content)}\n`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw refusal(imagePath, lockPath, readLock(lockPath));
     throw hostError(error, lockPath, 'writing');
@@ -99,6 +100,21 @@ export function lockFile(imagePath: string): FileLock {
     held = false;
   };
   return { unlock, warning };
+}
+
+/** Makes a file that must not exist, complete or not at all: a process killed in between must not leave a lock that nobody can read. */
+function createComplete(target: string, text: string): void {
+  const unfinished = `${target}.${randomUUID()}`;
+  fs.writeFileSync(unfinished, text);
+  try {
+    fs.linkSync(unfinished, target);
+  } catch (error) {
+    // Some file systems have no hard links.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    fs.writeFileSync(target, text, { flag: 'wx' });
+  } finally {
+    fs.rmSync(unfinished, { force: true });
+  }
 }
 
 /**
