@@ -10,6 +10,7 @@ import { parseDescriptor } from '../../cpu/segmentation/descriptor.ts';
 import { adjusted } from './differences.ts';
 import { bytesOf, compareMemory, type Outcome, type Suite } from './suite.ts';
 import type { Case, Header, RegisterValue } from './vectors.ts';
+import { jit } from '../lock-step/configurations.ts';
 
 const PAGE = 4096;
 const GPRS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
@@ -59,7 +60,7 @@ export class HardwareRunner {
   constructor(header: Header, { features = {}, mode = 'blocks' }: RunnerOptions = {}) {
     this.#header = header;
     this.processor = createProcessor(
-      { ramBytes: header.memsize, videoBytes: 0, romBytes: 0, cpuid: { features } },
+      { ramBytes: header.memsize, videoBytes: 0, romBytes: 0, jit, cpuid: { features } },
       silentBus,
     );
     const { processor } = this;

@@ -3,6 +3,7 @@ import { REGION } from '../../cpu/layout.ts';
 import { createProcessor, type Processor, type RegisterState, StopReason } from '../../cpu/index.ts';
 import { silentBus } from './hardware-runner.ts';
 import { bytesOf, compareMemory, hexOf, type Outcome, type Suite } from './suite.ts';
+import { jit } from '../lock-step/configurations.ts';
 
 interface RealModeHeader {
   readonly source?: string;
@@ -47,7 +48,7 @@ export class RealModeRunner {
     this.#names = header.regs;
     // Ports of the machine the answers come from read all ones.
     this.#processor = createProcessor(
-      { ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0 },
+      { ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, jit },
       { ...silentBus, readPort: (_, size) => (size === 4 ? 0xffffffff : (1 << (8 * size)) - 1) },
     );
     this.#processor.mapPages(0, RAM_BYTES / PAGE, { read: REGION.GUEST, write: REGION.GUEST });

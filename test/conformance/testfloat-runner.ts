@@ -6,6 +6,7 @@ import { createProcessor, StopReason } from '../../cpu/index.ts';
 import { REGION, STATE } from '../../cpu/layout.ts';
 import { silentBus } from './hardware-runner.ts';
 import { bytesOf, hexOf, type Outcome, type Suite } from './suite.ts';
+import { jit } from '../lock-step/configurations.ts';
 
 const PAGE = 4096;
 const RAM_BYTES = 0x10000;
@@ -147,7 +148,7 @@ function programOf(name: string): Program | undefined {
 const reversed = (digits: string, size: number): Buffer => bytesOf(digits.padStart(2 * size, '0')).reverse();
 
 export class TestFloatRunner {
-  readonly #processor = createProcessor({ ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0 }, silentBus);
+  readonly #processor = createProcessor({ ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, jit }, silentBus);
   #program: Program | undefined;
   #control = 0x37f;
   #mxcsr = 0x1f80;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createProcessor, type RegisterState, StopReason } from '../../cpu/index.ts';
 import { REGION } from '../../cpu/layout.ts';
+import { jit } from '../lock-step/configurations.ts';
 
 const CODE = 0x1000;
 const HANDLERS = 0x600;
@@ -10,7 +11,7 @@ const UD = 6;
 const GP = 13;
 
 const processor = createProcessor(
-  { ramBytes: 0x20000, videoBytes: 0, romBytes: 0 },
+  { ramBytes: 0x20000, videoBytes: 0, romBytes: 0, jit },
   {
     readPort: () => 0xff,
     writePort: () => {},

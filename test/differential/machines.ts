@@ -7,6 +7,7 @@ import { createProcessor, type X86Processor } from '../../cpu/index.ts';
 import type { RegisterState } from '../../cpu/processor.ts';
 import { StopReason } from '../../cpu/processor.ts';
 import { ENTRY, IMAGE_BASE } from './image.ts';
+import { jit } from '../lock-step/configurations.ts';
 
 const RAM_BYTES = 16 << 20;
 const PORT = { TEXT: 0xe9, EXIT: 0xf4, RESUME: 0x80 } as const;
@@ -23,7 +24,7 @@ export class Machine {
 
   constructor(image: Uint8Array) {
     this.cpu = createProcessor(
-      { ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, cpuid: { features: FEATURES } },
+      { ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, jit, cpuid: { features: FEATURES } },
       {
         readPort: () => 0xff,
         writePort: (port, _size, value) => {

@@ -1,6 +1,7 @@
 /** A board for behaviour tests: memory, a few ports, an interrupt source, and one page of device memory. */
 import { createProcessor, type X86Processor } from '../../../cpu/index.ts';
 import { type AccessSize, type RegisterState, StopReason } from '../../../cpu/processor.ts';
+import { jit } from '../../lock-step/configurations.ts';
 
 export const RAM_BYTES = 16 << 20;
 /** Device memory: a page that only the bus answers for. */
@@ -25,7 +26,7 @@ export class Board {
 
   constructor(romBytes = 0) {
     this.cpu = createProcessor(
-      { ramBytes: RAM_BYTES, videoBytes: 0, romBytes },
+      { ramBytes: RAM_BYTES, videoBytes: 0, romBytes, jit },
       {
         readPort: (port, size) => this.onRead(port, size),
         writePort: (port, size, value) => {

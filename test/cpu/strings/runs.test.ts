@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { createProcessor, StopReason } from '../../../cpu/index.ts';
 import { REGION } from '../../../cpu/layout.ts';
+import { jit } from '../../lock-step/configurations.ts';
 
 const CASES = Number(process.env['STRING_CASES'] ?? 600);
 const CODE = 0x1000;
@@ -26,7 +27,7 @@ const flat = (selector: number, access: number) => ({
 });
 
 const processor = createProcessor(
-  { ramBytes: PAGES * 4096, videoBytes: 0, romBytes: 0 },
+  { ramBytes: PAGES * 4096, videoBytes: 0, romBytes: 0, jit },
   {
     readPort: () => 0xff,
     writePort: () => {},
