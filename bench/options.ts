@@ -22,7 +22,7 @@ What runs:
                       the options above change each of these
   --node NODE         runs the emulators in another Node: a version for npx (24) or a path
   --clock processor   times are processor time of the emulator, all threads: steadier on a busy host, but
-                      rough for QEMU below some 10 ms (--kernel-scale 10 helps), and no result for
+                      rough to 10 ms for QEMU (--kernel-scale 10 helps), and no result for
                       --check and --update-docs
   --images FOLDER     guest disks (default build/guests)
 What is watched over a time (alone, or after the suites of --only):

@@ -4,23 +4,29 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Clock ticks a second in /proc: a constant of Linux's interface to programs. */
 const TICKS_PER_SECOND = 100;
 
+/** What a reader of /proc gives, or undefined where there is none. */
+function found(read: () => number): number | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * Milliseconds that the living threads of a process have used, in user and system mode; undefined where the host does not tell.
- * The scheduler's figures (nanoseconds) are taken where there are any, else those in ticks.
+ * Milliseconds that a process has used, all threads, in user and system mode; undefined where the host does not tell. There are
+ * two sources, neither of which is ahead of the truth: the process's sum, which is cut down to ticks, and the scheduler's
+ * account of each thread in nanoseconds, which is behind while the thread runs.
  */
 export function processorTimeOf(pid: number | undefined): number | undefined {
-  try {
-    const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1'),
-    );
-    return threads.reduce((sum, text) => sum + parseSchedstat(text), 0);
-  } catch {
-    try {
-      return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-    } catch {
-      return undefined;
-    }
-  }
+  const folder = `/proc/${pid}`;
+  const ticks = found(() => parseStat(readFileSync(`${folder}/stat`, 'latin1')));
+  const threads = found(() =>
+    readdirSync(`${folder}/task`)
+      .map((thread) => parseSchedstat(readFileSync(`${folder}/task/${thread}/schedstat`, 'latin1')))
+      .reduce((sum, used) => sum + used, 0),
+  );
+  return ticks === undefined ? threads : Math.max(ticks, threads ?? 0);
 }
 
 /** Milliseconds on a processor, from the text of a thread's `schedstat`: the first of three numbers, in nanoseconds. */

@@ -62,7 +62,8 @@ function summariseItem(item: string, peers: Rounds, base: string): ItemSummary {
     group = [...rounds.values()][0]?.group ?? group;
     const ratios = [...rounds].flatMap(([round, { milliseconds }]) => {
       const reference = baseRounds?.get(round)?.milliseconds;
-      return reference === undefined ? [] : [milliseconds / reference];
+      // Processor time of another process may not have moved between two looks.
+      return reference === undefined || !(milliseconds > 0) || !(reference > 0) ? [] : [milliseconds / reference];
     });
     figures.set(peer, {
       milliseconds: median(times),

@@ -57,6 +57,16 @@ describe('summaries', () => {
     expect(suite!.items[0]!.figures.get('v86')!.ratio).toBeUndefined();
   });
 
+  it('gives no ratio of a time that no clock saw', () => {
+    const [suite] = summarise(
+      [sample('virtualserver', 0, sieve(10)), sample('v86', 0, sieve(0)), sample('qemu', 0, sieve(5))],
+      'virtualserver',
+    );
+    expect(suite!.items[0]!.figures.get('v86')!.ratio).toBeUndefined();
+    expect(meanOver(suite!.items, 'v86', 'all')).toBeUndefined();
+    expect(meanOver(suite!.items, 'qemu', 'all')).toBeCloseTo(0.5);
+  });
+
   it('names emulators whose checksums differ or are wrong', () => {
     const found = (...more: Sample[]): string[] =>
       problems({ samples: [...samples, ...more], observations: [] }, 'virtualserver');
