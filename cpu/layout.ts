@@ -226,13 +226,12 @@ export const BLOCK = {
   KEY: 12,
 } as const;
 
-/** Descriptor of a page that holds decoded code, 16 bytes. */
+/** Descriptor of a page that holds decoded code. */
 export const CODE_PAGE = {
-  SIZE: 16,
+  SIZE: 16 + 512,
   FIRST_BLOCK: 0,
-  /** Bit i: some block covers a byte of the 64-byte chunk i; two words. */
-  CHUNKS_LO: 4,
-  CHUNKS_HI: 8,
+  /** One bit for each byte of the page that some block covers. */
+  COVERED: 16,
 } as const;
 
 /** A place where the interpreter may enter compiled code, 16 bytes. */

@@ -68,38 +68,40 @@ export class CodeCache {
     const page = Math.floor(from / PAGE_SIZE) * PAGE_SIZE;
     const first = from - page;
     const last = to - 1 - page;
-    if (!this.#chunksTouched(descriptor, first >> 6, last >> 6)) return;
-    let survivors = 0;
-    let chunksLo = 0;
-    let chunksHi = 0;
+    if (!this.#covered(descriptor, first, last)) return;
+    const survivors: number[] = [];
     for (let block = i32[descriptor >> 2]!; block !== 0;) {
       const next = i32[(block + BLOCK.NEXT) >> 2]!;
       const start = u16[(block + BLOCK.START) >> 1]!;
-      const end = u16[(block + BLOCK.END) >> 1]!;
-      if (start <= last && end > first) this.#kill(page, block, start);
-      else {
-        i32[(block + BLOCK.NEXT) >> 2] = survivors;
-        survivors = block;
-        for (let chunk = start >> 6; chunk <= (end - 1) >> 6; chunk++) {
-          if (chunk < 32) chunksLo |= 1 << chunk;
-          else chunksHi |= 1 << (chunk - 32);
-        }
-      }
+      if (start <= last && u16[(block + BLOCK.END) >> 1]! > first) this.#kill(page, block, start);
+      else survivors.push(block);
       block = next;
     }
-    if (survivors === 0) {
+    if (survivors.length === 0) {
       i32[slot] = 0;
       return;
     }
-    i32[(descriptor + CODE_PAGE.FIRST_BLOCK) >> 2] = survivors;
-    i32[(descriptor + CODE_PAGE.CHUNKS_LO) >> 2] = chunksLo;
-    i32[(descriptor + CODE_PAGE.CHUNKS_HI) >> 2] = chunksHi;
+    const bits = (descriptor + CODE_PAGE.COVERED) >> 2;
+    i32.fill(0, bits, bits + (PAGE_SIZE >> 5));
+    let list = 0;
+    for (const block of survivors) {
+      i32[(block + BLOCK.NEXT) >> 2] = list;
+      list = block;
+      const end = u16[(block + BLOCK.END) >> 1]!;
+      for (let at = u16[(block + BLOCK.START) >> 1]!; at < end; at++) i32[bits + (at >> 5)]! |= 1 << (at & 31);
+    }
+    i32[descriptor >> 2] = list;
   }
 
-  #chunksTouched(descriptor: number, first: number, last: number): boolean {
+  /** True if a block covers a byte of the page from `first` to `last`. */
+  #covered(descriptor: number, first: number, last: number): boolean {
     const { i32 } = this.#state;
-    for (let chunk = first; chunk <= last; chunk++)
-      if (i32[(descriptor + CODE_PAGE.CHUNKS_LO + ((chunk >> 5) << 2)) >> 2]! & (1 << (chunk & 31))) return true;
+    const bits = (descriptor + CODE_PAGE.COVERED) >> 2;
+    for (let at = first; at <= last; at++) {
+      const word = i32[bits + (at >> 5)]!;
+      if (word === 0) at |= 31;
+      else if (word & (1 << (at & 31))) return true;
+    }
     return false;
   }
 

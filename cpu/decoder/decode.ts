@@ -87,8 +87,9 @@ export function defineDecoder(
     const [linear, host, key] = f.params as [Local<'i32'>, Local<'i32'>, Local<'i32'>];
     const page = f.let(i32.and(host, ~(PAGE_SIZE - 1)));
     const start = f.let(i32.and(linear, PAGE_SIZE - 1));
-    f.if(i32.gt_u(i32.load(0, STATE.NEXT_RECORD), REGION.RECORDS_END - (2 * MAX_BLOCK + 8) * RECORD.SIZE), () =>
-      f.run(imports.recordsFull),
+    f.if(
+      i32.gt_u(i32.load(0, STATE.NEXT_RECORD), REGION.RECORDS_END - (2 * MAX_BLOCK + 8) * RECORD.SIZE - CODE_PAGE.SIZE),
+      () => f.run(imports.recordsFull),
     );
     const descriptorSlot = f.let(i32.add(REGION.CODE_PAGES, i32.shl(i32.shr_u(host, 12), 2)));
     const header = f.local('i32');
@@ -142,20 +143,22 @@ export function defineDecoder(
       f.run(imports.protectPage, page);
       f.set(descriptor, record);
       f.set(record, i32.add(record, CODE_PAGE.SIZE));
-      f.store64(descriptor, 0n);
-      f.store64(descriptor, 0n, 8);
+      f.memoryFill(descriptor, 0, CODE_PAGE.SIZE);
       f.store(descriptorSlot, descriptor);
     });
     f.store(header, i32.load(descriptor, CODE_PAGE.FIRST_BLOCK), BLOCK.NEXT);
     f.store(descriptor, header, CODE_PAGE.FIRST_BLOCK);
-    // Chunk bits from first to last.
-    const chunk = f.let(i32.shr_u(start, 6));
-    const last = f.let(i32.shr_u(i32.sub(offset, 1), 6));
+    // The bits of its bytes, a word at a time.
+    const word = f.let(i32.shr_u(start, 5));
+    const last = f.let(i32.shr_u(i32.sub(offset, 1), 5));
+    const mask = f.let(i32.shl(-1, start));
     f.loop((more) => {
-      const word = f.let(i32.add(descriptor, i32.shl(i32.shr_u(chunk, 5), 2)));
-      f.store(word, i32.or(i32.load(word, CODE_PAGE.CHUNKS_LO), i32.shl(1, chunk)), CODE_PAGE.CHUNKS_LO);
-      f.set(chunk, i32.add(chunk, 1));
-      f.brIf(more, i32.le_u(chunk, last));
+      f.if(i32.eq(word, last), () => f.set(mask, i32.and(mask, i32.shr_u(-1, i32.sub(0, offset)))));
+      const at = f.let(i32.add(descriptor, i32.shl(word, 2)));
+      f.store(at, i32.or(i32.load(at, CODE_PAGE.COVERED), mask), CODE_PAGE.COVERED);
+      f.set(mask, -1);
+      f.set(word, i32.add(word, 1));
+      f.brIf(more, i32.le_u(word, last));
     });
     f.store(0, record, STATE.NEXT_RECORD);
     const slot = f.let(i32.add(REGION.BLOCK_HASH, hashSlot(host)));

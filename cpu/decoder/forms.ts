@@ -108,7 +108,7 @@ const MEDIA_BYTES: Record<string, number> = {
 
 export function layoutOperands(definition: InstructionDefinition, operandSize: 2 | 4): OperandLayout {
   const operands = definition.operands === '' ? [] : definition.operands.split(',');
-  const helper = definition.helper !== undefined;
+  const helper = definition.emit === undefined;
   let width: 1 | 2 | 4 | undefined;
   let immediate: number = IMMEDIATE.none;
   let regKind: number = REGISTER.none;

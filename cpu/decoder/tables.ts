@@ -85,6 +85,10 @@ export interface EmitHandler {
   readonly mnemonic: string;
   /** Its memory form stores: what follows in the block may be other code then. */
   readonly stores?: boolean;
+  /** Handler of the helper that carries out what its meaning leaves to it. */
+  readonly fallback?: number | undefined;
+  /** It is a string instruction, whose meaning covers flat segments without repetition only. */
+  readonly isString?: boolean;
   /** Its meaning may call functions of the module by name. */
   readonly callsFunctions?: boolean;
   /** How it may transfer control: to a constant distance, or to a computed address. */
@@ -164,7 +168,7 @@ export interface HelperHandler {
   readonly isX87: boolean;
 }
 
-const STACK_MNEMONICS = new Set(['push', 'pop', 'call', 'ret', 'leave']);
+const STACK_MNEMONICS = new Set(['push', 'pop', 'call', 'ret', 'leave', 'pushf', 'popf']);
 const INDIRECT = new Set(['jmp', 'call', 'ret']);
 const COUNTED_BRANCHES = new Set(['loop', 'loope', 'loopne', 'jcxz']);
 /** Helpers after which the block goes on; everything else that may leave ends it anyway by returning 'jump'. */
@@ -248,6 +252,9 @@ export class DecodeTables {
     this.#addJoined();
     this.firstCold = HANDLER.first + this.emitHandlers.length;
     this.firstHelper = this.firstCold + this.coldHandlers.length;
+    const absolute = (h: EmitHandler): EmitHandler =>
+      h.fallback === undefined ? h : { ...h, fallback: h.fallback + this.firstHelper };
+    for (const list of [this.emitHandlers, this.coldHandlers]) list.forEach((h, i) => (list[i] = absolute(h)));
     this.helperHandlers.forEach(({ mnemonic, helper }, i) => {
       if (BRANCH_MNEMONICS.has(mnemonic) || helper === 'ud2') this.leaves.add(this.firstHelper + i);
     });
@@ -347,7 +354,13 @@ export class DecodeTables {
       : this.coldHandlers[handler - this.firstCold];
   }
 
-  #emitHandler(definition: InstructionDefinition, form: FormDescription, cold: boolean, relative: boolean): number {
+  #emitHandler(
+    definition: InstructionDefinition,
+    form: FormDescription,
+    cold: boolean,
+    relative: boolean,
+    helper: number | undefined,
+  ): number {
     const { mnemonic } = definition;
     const emit = definition.emit!;
     const stores = definition.writesMemory ?? false;
@@ -359,7 +372,8 @@ export class DecodeTables {
       const list = cold ? this.coldHandlers : this.emitHandlers;
       index = (cold ? 0 : HANDLER.first) + list.length;
       const transfer = relative ? 'relative' : INDIRECT.has(mnemonic) ? 'indirect' : undefined;
-      list.push({ emit, form, mnemonic, stores, transfer, callsFunctions: cold });
+      const isString = /^(movs|stos|lods|scas|cmps)$/.test(mnemonic) && helper !== undefined;
+      list.push({ emit, form, mnemonic, stores, transfer, callsFunctions: cold, fallback: helper, isString });
       this.#emitIndex.set(key, index);
     }
     return index;
@@ -376,7 +390,13 @@ export class DecodeTables {
   }
 
   /** Handlers for all variants of a form, consecutive so that strides select among them. */
-  #variants(definition: InstructionDefinition, layout: OperandLayout, encoding: Encoding, isMemory: boolean): Handlers {
+  #variants(
+    definition: InstructionDefinition,
+    layout: OperandLayout,
+    encoding: Encoding,
+    isMemory: boolean,
+    helper: number | undefined,
+  ): Handlers {
     const stack = STACK_MNEMONICS.has(definition.mnemonic);
     const counted = COUNTED_BRANCHES.has(definition.mnemonic);
     const x87 = encoding.map === 'one' && encoding.opcode >= 0xd8 && encoding.opcode <= 0xdf;
@@ -394,7 +414,7 @@ export class DecodeTables {
             near,
             x87Page,
           };
-          indices.push(this.#emitHandler(definition, form, cold, layout.relative));
+          indices.push(this.#emitHandler(definition, form, cold, layout.relative, helper));
         }
     indices.forEach((index, i) => {
       if (index !== indices[0]! + i) throw new Error(`variants of ${definition.mnemonic} are not consecutive`);
@@ -441,7 +461,17 @@ export class DecodeTables {
       if (!exists) {
         this.#setHandler(at + offset, undefinedHandler);
       } else if (definition.emit) {
-        const handlers = this.#variants(definition, layout, encoding, isMemory);
+        const helper = definition.helper
+          ? this.#helper({
+              helper: definition.helper,
+              width: layout.width,
+              operandSize,
+              isMemory,
+              mnemonic: name,
+              isX87: false,
+            })
+          : undefined;
+        const handlers = this.#variants(definition, layout, encoding, isMemory, helper);
         this.#setHandler(at + offset, { kind: handlers.cold ? 'cold' : 'hot', index: handlers.index });
         bytes[at + ENTRY.STACK_STRIDE] = handlers.stackStride;
         bytes[at + ENTRY.FAR_STRIDE] = handlers.farStride;

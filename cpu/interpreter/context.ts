@@ -15,7 +15,7 @@ import {
   v128,
   type V128,
 } from '../emitter/index.ts';
-import { RECORD, SEGMENT, STATE } from '../layout.ts';
+import { MODE, RECORD, SEGMENT, STATE } from '../layout.ts';
 import type { Width } from '../semantics/context.ts';
 import { VECTOR } from '../state.ts';
 import { type FormDescription, OperandContext, type RecordField } from './operand-context.ts';
@@ -55,6 +55,9 @@ export interface Frame {
   /** Leave because the lookup of a branch target failed; STATE.EIP is the target. */
   readonly targetFault: Label;
   readonly slow: SlowAccess;
+  /** Has a helper carry out the record at `pc`; `handler` names it. */
+  readonly helper: Label;
+  readonly handler: Local<'i32'>;
   /** (record, linear target) -> record of the target, stored as link; 0 on a fault. */
   readonly link: FunctionRef & { result: 'i32' };
   readonly functions: ReadonlyMap<string, FunctionRef>;
@@ -76,9 +79,31 @@ export class InterpreterContext extends OperandContext {
   readonly #frame: Frame;
   #rmwHost: Local<'i32'> | undefined;
 
-  constructor(frame: Frame, form: FormDescription) {
+  readonly #fallback: number | undefined;
+
+  /** @param fallback handler of the helper of the same instruction */
+  constructor(frame: Frame, form: FormDescription, fallback?: number) {
     super(frame.f, form);
     this.#frame = frame;
+    this.#fallback = fallback;
+  }
+
+  needHelper(condition: I32): void {
+    const { f, helper, handler } = this.#frame;
+    const fallback = this.#fallback;
+    if (fallback === undefined) throw new Error('the instruction has no helper');
+    f.if(condition, () => {
+      f.set(handler, fallback);
+      f.br(helper);
+    });
+  }
+  plainStringOnly(): void {
+    this.needHelper(
+      i32.or(
+        i32.or(this.field('INDEX') as Expr<'i32'>, i32.xor(this.field('SEGMENT'), 4 * SEGMENT.DS)),
+        i32.eqz(i32.and(i32.load(0, STATE.MODE_KEY), MODE.FLAT)),
+      ),
+    );
   }
 
   protected field(name: RecordField): Expr<'i32'> {

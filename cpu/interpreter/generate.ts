@@ -172,6 +172,8 @@ export function generateProcessor(
     f.set(handler, i32.load16_u(pc));
     const redo = f.openLoop();
     f.set(budget, i32.sub(budget, 1));
+    const total = firstEmitted + tables.emitHandlers.length;
+    const labels = Array.from({ length: total + 2 }, () => f.openBlock()).reverse();
     const frame: Frame = {
       f,
       pc,
@@ -179,6 +181,8 @@ export function generateProcessor(
       tlbRead,
       tlbWrite,
       target,
+      helper: labels[total]!,
+      handler,
       next,
       taken,
       dispatch,
@@ -193,8 +197,6 @@ export function generateProcessor(
       f.br(next);
     };
 
-    const total = firstEmitted + tables.emitHandlers.length;
-    const labels = Array.from({ length: total + 2 }, () => f.openBlock()).reverse();
     f.brTable(handler, labels.slice(0, total), labels[total]!);
     const handlers: (() => void)[] = [
       // stale
@@ -286,11 +288,11 @@ export function generateProcessor(
       f.end();
       f.scope(build);
     }
-    for (const { emit, form, fusedCondition } of tables.emitHandlers) {
+    for (const { emit, form, fusedCondition, fallback } of tables.emitHandlers) {
       f.end();
       f.scope(() => {
         // Stepping shows the flags after every instruction and stops between any two.
-        const context = new InterpreterContext(frame, stepping ? { ...form, flagsUnused: false } : form);
+        const context = new InterpreterContext(frame, stepping ? { ...form, flagsUnused: false } : form, fallback);
         emit(context);
         if (fusedCondition !== undefined && !stepping) {
           const condition = context.conditionFromOperands(fusedCondition);
@@ -412,6 +414,8 @@ function defineCold(
       tlbRead,
       tlbWrite,
       target: budget,
+      helper: next,
+      handler: handler,
       next,
       taken: next,
       dispatch: next,

@@ -108,6 +108,9 @@ export abstract class OperandContext implements CoreContext {
   abstract jump(eip: Local<'i32'>): void;
   abstract branch(condition?: Expr<'i32'>): void;
 
+  abstract needHelper(condition: I32): void;
+  abstract plainStringOnly(): void;
+
   // Registers
 
   readReg(width: Width): Expr<'i32'> {
@@ -187,6 +190,12 @@ export abstract class OperandContext implements CoreContext {
   }
   store(width: Width, value: I32, displacement = 0): void {
     this.storeLinear(this.at(displacement), width, value);
+  }
+  loadAt(linear: Local<'i32'>, width: Width): Local<'i32'> {
+    return this.loadLinear(linear, width);
+  }
+  storeAt(linear: Local<'i32'>, width: Width, value: I32): void {
+    this.storeLinear(linear, width, value);
   }
   protected loadHost(address: I32, width: Width): Expr<'i32'> {
     return width === 1 ? i32.load8_u(address) : width === 2 ? i32.load16_u(address) : i32.load(address);

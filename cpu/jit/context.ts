@@ -142,6 +142,12 @@ export class JitContext extends OperandContext {
     this.f.store16(0, 0xffff, at + 8);
   }
 
+  needHelper(condition: I32): void {
+    this.#frame.leaveIf(condition);
+  }
+  /** Only such ones are compiled from their meaning. */
+  plainStringOnly(): void {}
+
   /** The interpreter raises it: it finds the same condition. */
   protected leaveWith(condition: I32): void {
     this.#frame.leaveIf(condition);

@@ -1,6 +1,6 @@
 /** Decoded records as the compiler reads them. */
 import { type DecodeTables, type EmitHandler, HANDLER } from '../decoder/tables.ts';
-import { ENTRY_POINT, RECORD, REGION } from '../layout.ts';
+import { ENTRY_POINT, MODE, RECORD, REGION, SEGMENT, STATE } from '../layout.ts';
 import type { CpuState } from '../state.ts';
 
 /** The record in front of an instruction that computes its operand's address. */
@@ -82,6 +82,17 @@ export class RecordReader {
     }
     if (handler < HANDLER.first || handler >= this.#tables.firstHelper + this.#tables.helperHandlers.length)
       return { kind: 'none' };
+    let emitted = handler < this.#tables.firstHelper ? this.#tables.emitted(handler) : undefined;
+    // String instructions with a prefix, and all while segments are not flat.
+    if (
+      emitted?.isString &&
+      (u8[record + RECORD.INDEX] !== 0 ||
+        u8[record + RECORD.SEGMENT] !== 4 * SEGMENT.DS ||
+        !(this.#state.get(STATE.MODE_KEY) & MODE.FLAT))
+    ) {
+      handler = emitted.fallback!;
+      emitted = undefined;
+    }
     const place = u16[(record + RECORD.PLACE) >> 1]!;
     const linear = (page + (place >> 4)) >>> 0;
     const next = (linear + (place & 15)) >>> 0;
@@ -91,7 +102,7 @@ export class RecordReader {
       instruction: {
         record,
         handler,
-        emitted: handler < this.#tables.firstHelper ? this.#tables.emitted(handler) : undefined,
+        emitted,
         address,
         linear,
         next,

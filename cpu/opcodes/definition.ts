@@ -17,9 +17,9 @@ export interface InstructionDefinition {
   readonly mnemonic: string;
   /** Comma-separated operand codes, destination first; empty for none. */
   readonly operands: string;
-  /** Meaning, written against the emitter. Exactly one of `emit` and `helper` is present. */
+  /** Meaning, written against the emitter; with `helper` too, the cases that it does not leave to the helper. */
   readonly emit?: (c: InstructionContext) => void;
-  /** Name of a TypeScript helper. */
+  /** Name of a TypeScript helper; at least one of `emit` and `helper` is present. */
   readonly helper?: string;
   /** Bytes the memory operand touches, for segment limit checks; default from the operand code. */
   readonly memoryBytes?: number;

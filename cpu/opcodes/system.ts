@@ -1,4 +1,7 @@
 /** Instructions carried out by TypeScript helpers: privileged, segmented, far, decimal and string instructions. */
+import type { Emit } from '../semantics/arithmetic.ts';
+import * as strings from '../semantics/strings.ts';
+import * as flags from '../semantics/system-flags.ts';
 import type { InstructionDefinition } from './definition.ts';
 
 function line(
@@ -26,21 +29,22 @@ const SEGMENT_STACK: readonly [string, string, number][] = [
   ['0f a9', 'pop', 5],
 ];
 
-const STRING_OPCODES: readonly [number, string][] = [
-  [0xa4, 'movs'],
-  [0xa6, 'cmps'],
-  [0xaa, 'stos'],
-  [0xac, 'lods'],
-  [0xae, 'scas'],
+const STRING_OPCODES: readonly [number, string, Emit?][] = [
+  [0xa4, 'movs', strings.movs],
+  [0xa6, 'cmps', strings.cmps],
+  [0xaa, 'stos', strings.stos],
+  [0xac, 'lods', strings.lods],
+  [0xae, 'scas', strings.scas],
   [0x6c, 'ins'],
   [0x6e, 'outs'],
 ];
+const also = (emit: Emit | undefined): Partial<InstructionDefinition> => (emit ? { emit } : {});
 
 export const systemDefinitions: readonly InstructionDefinition[] = [
   ...SEGMENT_STACK.map(([encoding, name, n]) => line(encoding, name, `S${n}`, `${name}_sreg`)),
-  ...STRING_OPCODES.flatMap(([opcode, name]) => [
-    line(opcode.toString(16), name, 'Xb', name),
-    line((opcode + 1).toString(16), name, 'Xv', name),
+  ...STRING_OPCODES.flatMap(([opcode, name, emit]) => [
+    line(opcode.toString(16), name, 'Xb', name, also(emit)),
+    line((opcode + 1).toString(16), name, 'Xv', name, also(emit)),
   ]),
   line('27', 'daa', '', 'daa'),
   line('2f', 'das', '', 'das'),
@@ -55,8 +59,8 @@ export const systemDefinitions: readonly InstructionDefinition[] = [
   ...[0, 1, 2, 3, 4, 5].map((n) => line(`8c /${n}`, 'mov', 'Ew,Sw', 'mov_rm_sreg', { writesMemory: true })),
   ...[0, 2, 3, 4, 5].map((n) => line(`8e /${n}`, 'mov', 'Sw,Ew', 'mov_sreg_rm')),
   line('9a', 'call', 'Ap', 'far_call_ptr'),
-  line('9c', 'pushf', '', 'pushf'),
-  line('9d', 'popf', '', 'popf'),
+  line('9c', 'pushf', '', 'pushf', also(flags.pushf)),
+  line('9d', 'popf', '', 'popf', also(flags.popf)),
   line('c4 /r', 'les', 'Gv,Mp', 'les'),
   line('c5 /r', 'lds', 'Gv,Mp', 'lds'),
   line('c8', 'enter', 'Iw,Il', 'enter'),
@@ -81,8 +85,8 @@ export const systemDefinitions: readonly InstructionDefinition[] = [
   line('ea', 'jmp', 'Ap', 'far_jmp_ptr'),
   line('f1', 'int1', '', 'int1'),
   line('f4', 'hlt', '', 'hlt'),
-  line('fa', 'cli', '', 'cli'),
-  line('fb', 'sti', '', 'sti'),
+  line('fa', 'cli', '', 'cli', also(flags.cli)),
+  line('fb', 'sti', '', 'sti', also(flags.sti)),
   line('ff /3', 'call', 'Mp', 'far_call_mem'),
   line('ff /5', 'jmp', 'Mp', 'far_jmp_mem'),
   line('0f 00 /0', 'sldt', 'Ew', 'sldt', { writesMemory: true }),

@@ -43,6 +43,13 @@ export interface CoreContext extends InstructionContext {
    * strings, whose forms have no check of their own (memoryBytes 0).
    */
   moveAddress(delta: I32, width: Width, write: boolean): void;
+  /** Has the helper of the same instruction carry it out if the condition holds. Nothing may have been committed before. */
+  needHelper(condition: I32): void;
+  /** Leaves string instructions to their helper unless they have no repeat prefix, 32-bit addresses, flat segments and no override. */
+  plainStringOnly(): void;
+  /** Memory at a linear address; as `load` and `store`. */
+  loadAt(linear: Local<'i32'>, width: Width): Local<'i32'>;
+  storeAt(linear: Local<'i32'>, width: Width, value: I32): void;
   /** Address size of this form: 2 or 4 (loops and string instructions). */
   readonly addressSize: 2 | 4;
 }
