@@ -8,14 +8,14 @@ import { runBareProcessor } from './bare-processor.ts';
 
 /** What is different from the defaults. */
 interface Configuration {
-  /** For a machine; undefined: a machine has no choice of this kind. */
-  readonly machine: Partial<MachineOptions> | undefined;
+  /** For a machine. */
+  readonly machine: Partial<MachineOptions>;
   /** For a processor alone. */
   readonly processor: Partial<ProcessorOptions>;
 }
 
 const DEFAULTS: Configuration = { machine: {}, processor: {} };
-const INTERPRETER: Configuration = { machine: undefined, processor: { jit: false } };
+const INTERPRETER: Configuration = { machine: { jit: false }, processor: { jit: false } };
 
 function peer(id: string, title: string, { machine, processor }: Configuration): Peer {
   return {
@@ -26,11 +26,10 @@ function peer(id: string, title: string, { machine, processor }: Configuration):
       return `${title} ${version}`;
     },
     unavailable: () => undefined,
-    runs: ({ kind }) => kind === 'multiboot' || machine !== undefined,
     start: (guest, received, ended) =>
       guest.kind === 'multiboot'
         ? runBareProcessor(guest, received, ended, processor)
-        : bootMachine(guest, received, ended, machine ?? {}),
+        : bootMachine(guest, received, ended, machine),
   };
 }
 
