@@ -1,5 +1,7 @@
 /** The x87 instructions, D8-DF and WAIT. Opcode maps: Intel SDM volume 2, appendix A.5. */
+import type { Emit, MemoryFormat } from '../x87/operands.ts';
 import * as x87 from '../x87/semantics.ts';
+import * as transfer from '../x87/transfers.ts';
 import type { InstructionDefinition } from './definition.ts';
 
 type More = Partial<InstructionDefinition>;
@@ -10,7 +12,7 @@ function line(
   encoding: string,
   mnemonic: string,
   operands: string,
-  meaning: x87.Emit | string,
+  meaning: Emit | string,
   more: More = {},
 ): InstructionDefinition {
   const how = typeof meaning === 'string' ? { helper: meaning } : { emit: meaning };
@@ -27,7 +29,7 @@ const ARITHMETIC: readonly (readonly [number, string, x87.Operation])[] = [
   [6, 'div', 'Divide'],
   [7, 'divr', 'DivideReverse'],
 ];
-const MEMORY_FORMATS: readonly (readonly [string, x87.MemoryFormat, string, string])[] = [
+const MEMORY_FORMATS: readonly (readonly [string, MemoryFormat, string, string])[] = [
   ['d8', 'single', 'M4', 'f'],
   ['da', 'dword', 'M4', 'fi'],
   ['dc', 'double', 'M8', 'f'],
@@ -72,36 +74,36 @@ const registerCompare = [
 ];
 
 const transfers = [
-  line('d9 /0', 'fld', 'M4', x87.load('single')),
-  line('dd /0', 'fld', 'M8', x87.load('double')),
-  line('db /5', 'fld', 'M10', x87.load('extended')),
-  line('df /0', 'fild', 'M2', x87.load('word')),
-  line('db /0', 'fild', 'M4', x87.load('dword')),
-  line('df /5', 'fild', 'M8', x87.load('qword')),
-  line('d9 /2', 'fst', 'M4', x87.store('single', false), written),
-  line('d9 /3', 'fstp', 'M4', x87.store('single', true), written),
-  line('dd /2', 'fst', 'M8', x87.store('double', false), written),
-  line('dd /3', 'fstp', 'M8', x87.store('double', true), written),
-  line('db /7', 'fstp', 'M10', x87.store('extended', true), written),
-  line('df /2', 'fist', 'M2', x87.store('word', false), written),
-  line('df /3', 'fistp', 'M2', x87.store('word', true), written),
-  line('db /2', 'fist', 'M4', x87.store('dword', false), written),
-  line('db /3', 'fistp', 'M4', x87.store('dword', true), written),
-  line('df /7', 'fistp', 'M8', x87.store('qword', true), written),
-  line('df /1', 'fisttp', 'M2', x87.store('word', true, true), { ...written, feature: 'sse3' }),
-  line('db /1', 'fisttp', 'M4', x87.store('dword', true, true), { ...written, feature: 'sse3' }),
-  line('dd /1', 'fisttp', 'M8', x87.store('qword', true, true), { ...written, feature: 'sse3' }),
+  line('d9 /0', 'fld', 'M4', transfer.load('single')),
+  line('dd /0', 'fld', 'M8', transfer.load('double')),
+  line('db /5', 'fld', 'M10', transfer.load('extended')),
+  line('df /0', 'fild', 'M2', transfer.load('word')),
+  line('db /0', 'fild', 'M4', transfer.load('dword')),
+  line('df /5', 'fild', 'M8', transfer.load('qword')),
+  line('d9 /2', 'fst', 'M4', transfer.store('single', false), written),
+  line('d9 /3', 'fstp', 'M4', transfer.store('single', true), written),
+  line('dd /2', 'fst', 'M8', transfer.store('double', false), written),
+  line('dd /3', 'fstp', 'M8', transfer.store('double', true), written),
+  line('db /7', 'fstp', 'M10', transfer.store('extended', true), written),
+  line('df /2', 'fist', 'M2', transfer.store('word', false), written),
+  line('df /3', 'fistp', 'M2', transfer.store('word', true), written),
+  line('db /2', 'fist', 'M4', transfer.store('dword', false), written),
+  line('db /3', 'fistp', 'M4', transfer.store('dword', true), written),
+  line('df /7', 'fistp', 'M8', transfer.store('qword', true), written),
+  line('df /1', 'fisttp', 'M2', transfer.store('word', true, true), { ...written, feature: 'sse3' }),
+  line('db /1', 'fisttp', 'M4', transfer.store('dword', true, true), { ...written, feature: 'sse3' }),
+  line('dd /1', 'fisttp', 'M8', transfer.store('qword', true, true), { ...written, feature: 'sse3' }),
   line('df /4', 'fbld', 'M10', 'x87_fbld'),
   line('df /6', 'fbstp', 'M10', 'x87_fbstp', written),
-  line('d9 c0+i', 'fld', 'STi', x87.loadRegister),
-  line('d9 c8+i', 'fxch', 'STi', x87.exchange),
-  line('dd c8+i', 'fxch', 'STi', x87.exchange),
-  line('df c8+i', 'fxch', 'STi', x87.exchange),
-  line('dd d0+i', 'fst', 'STi', x87.storeRegister(false)),
-  line('dd d8+i', 'fstp', 'STi', x87.storeRegister(true)),
+  line('d9 c0+i', 'fld', 'STi', transfer.loadRegister),
+  line('d9 c8+i', 'fxch', 'STi', transfer.exchange),
+  line('dd c8+i', 'fxch', 'STi', transfer.exchange),
+  line('df c8+i', 'fxch', 'STi', transfer.exchange),
+  line('dd d0+i', 'fst', 'STi', transfer.storeRegister(false)),
+  line('dd d8+i', 'fstp', 'STi', transfer.storeRegister(true)),
   line('d9 d8+i', 'fstp', 'STi', x87.withIndex('StoreRegisterIfFull', true)),
-  line('df d0+i', 'fstp', 'STi', x87.storeRegister(true)),
-  line('df d8+i', 'fstp', 'STi', x87.storeRegister(true)),
+  line('df d0+i', 'fstp', 'STi', transfer.storeRegister(true)),
+  line('df d8+i', 'fstp', 'STi', transfer.storeRegister(true)),
   line('dd c0+i', 'ffree', 'STi', x87.withIndex('Free')),
   line('df c0+i', 'ffreep', 'STi', x87.freePop),
   ...[2, 4, 6, 10].flatMap((condition, n) => [
@@ -109,14 +111,14 @@ const transfers = [
       `da ${hex(0xc0 + 8 * n)}+i`,
       `fcmov${['b', 'e', 'be', 'u'][n]}`,
       'ST,STi',
-      x87.conditionalMove(condition),
+      transfer.conditionalMove(condition),
       CMOV,
     ),
     line(
       `db ${hex(0xc0 + 8 * n)}+i`,
       `fcmovn${['b', 'e', 'be', 'u'][n]}`,
       'ST,STi',
-      x87.conditionalMove(condition + 1),
+      transfer.conditionalMove(condition + 1),
       CMOV,
     ),
   ]),
@@ -127,13 +129,13 @@ const constants = ['fld1', 'fldl2t', 'fldl2e', 'fldpi', 'fldlg2', 'fldln2', 'fld
     `d9 ${hex(0xe8 + n)}`,
     name,
     '',
-    n === 0 || n === 6 ? x87.loadExact(n === 0) : x87.withConstant('LoadConstant', n),
+    n === 0 || n === 6 ? transfer.loadExact(n === 0) : x87.withConstant('LoadConstant', n),
   ),
 );
 
 const unary = [
-  line('d9 e0', 'fchs', '', x87.changeSign('ChangeSign')),
-  line('d9 e1', 'fabs', '', x87.changeSign('Absolute')),
+  line('d9 e0', 'fchs', '', transfer.changeSign('ChangeSign')),
+  line('d9 e1', 'fabs', '', transfer.changeSign('Absolute')),
   line('d9 fa', 'fsqrt', '', x87.simple('SquareRoot')),
   line('d9 fc', 'frndint', '', x87.simple('Round')),
   line('d9 f4', 'fxtract', '', x87.simple('Extract')),

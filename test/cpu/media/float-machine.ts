@@ -2,7 +2,6 @@
 import { createProcessor } from '../../../cpu/index.ts';
 import { REGION, STATE } from '../../../cpu/layout.ts';
 import { StopReason } from '../../../cpu/processor.ts';
-import { jit } from '../../lock-step/configurations.ts';
 
 const RAM_BYTES = 0x10000;
 const CODE = 0x1000;
@@ -11,7 +10,7 @@ const HLT = 0xf4;
 
 export class FloatMachine {
   readonly #processor = createProcessor(
-    { ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, jit, cpuid: { features: { sse3: true, ssse3: true } } },
+    { ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, cpuid: { features: { sse3: true, ssse3: true } } },
     {
       readPort: () => 0xff,
       writePort: () => {},

@@ -4,7 +4,6 @@ import { createProcessor } from '../../../cpu/index.ts';
 import type { X86Processor } from '../../../cpu/core.ts';
 import { REGION, STATE } from '../../../cpu/layout.ts';
 import { type ProcessorBus, StopReason } from '../../../cpu/processor.ts';
-import { jit } from '../../lock-step/configurations.ts';
 
 const RAM_BYTES = 0x10000;
 const CODE = 0x1000;
@@ -45,7 +44,7 @@ function processorWith(features: Record<string, boolean>): X86Processor {
   const key = JSON.stringify(features);
   let processor = processors.get(key);
   if (!processor) {
-    processor = createProcessor({ ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, jit, cpuid: { features } }, BUS);
+    processor = createProcessor({ ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, cpuid: { features } }, BUS);
     processor.mapPages(0, RAM_BYTES / 4096, { read: REGION.GUEST, write: REGION.GUEST });
     processors.set(key, processor);
   }
