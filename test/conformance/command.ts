@@ -1,6 +1,6 @@
 /**
  * `npm run conformance -- [folder or file …] [--filter form] [--step n] [--write page]`: runs vectors and prints passed and failed
- * per file and per failing form. Without a folder it runs those of the environment variable VS_CONFORMANCE_DIR, or of the
+ * per file and per failing form, with the compiler as VS_JIT says. Without a folder it runs those of the environment variable VS_CONFORMANCE_DIR, or of the
  * shared folder beside the checkout. Exit status 1 if a case failed or a file could not be read, 2 for a wrong command.
  */
 import { writeFileSync } from 'node:fs';

@@ -7,10 +7,11 @@ import { STATE } from '../../cpu/layout.ts';
 import { type ProcessorBus, StopReason } from '../../cpu/processor.ts';
 import { accessedCache, setSegment, writeNullSegment } from '../../cpu/segmentation/segment.ts';
 import { parseDescriptor } from '../../cpu/segmentation/descriptor.ts';
+import { approach, compilesFirst } from './compiled.ts';
 import { adjusted } from './differences.ts';
 import { bytesOf, compareMemory, type Outcome, type Suite } from './suite.ts';
 import type { Case, Header, RegisterValue } from './vectors.ts';
-import { jit } from '../lock-step/configurations.ts';
+import { jit as defaultJit, type JitConfiguration } from '../lock-step/configurations.ts';
 
 const PAGE = 4096;
 const GPRS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
@@ -44,6 +45,8 @@ export interface RunnerOptions {
    * instruction alone, as under a breakpoint.
    */
   readonly mode?: 'blocks' | 'stops' | 'steps';
+  /** Default: that of the environment. If it compiles from the first execution on, cases are compiled before they run. */
+  readonly jit?: JitConfiguration;
 }
 
 export class HardwareRunner {
@@ -56,14 +59,18 @@ export class HardwareRunner {
   readonly #budget: number;
   /** Where frames of handlers end. */
   readonly #ring0Stack: number;
+  readonly #compiles: boolean;
+  /** Cases that compiled code was made of. */
+  compiled = 0;
 
-  constructor(header: Header, { features = {}, mode = 'blocks' }: RunnerOptions = {}) {
+  constructor(header: Header, { features = {}, mode = 'blocks', jit = defaultJit }: RunnerOptions = {}) {
     this.#header = header;
     this.processor = createProcessor(
       { ramBytes: header.memsize, videoBytes: 0, romBytes: 0, jit, cpuid: { features } },
       silentBus,
     );
     const { processor } = this;
+    this.#compiles = mode === 'blocks' && compilesFirst(jit);
     this.#budget = mode === 'stops' ? 1 : LIMIT;
     // A code breakpoint that is never reached.
     if (mode === 'steps') processor.setRegisters({ dr: [header.memsize, 0, 0, 0, 0, 0, 0xffff0ff0, 0x401] });
@@ -97,6 +104,7 @@ export class HardwareRunner {
     const { test, listed } = adjusted(situation);
     this.listed = listed;
     this.#loadRegisters(initial);
+    if (this.#compiles && approach(processor, this.#header.code, this.#dirty.length)) this.compiled++;
     let reason: StopReason = StopReason.Budget;
     for (let left = LIMIT; reason === StopReason.Budget && left > 0; left -= this.#budget)
       reason = processor.run(this.#budget);

@@ -1,6 +1,7 @@
 /** Runs files of schema `x86case-real-1`: single instructions in real mode, up to and including the HLT behind them. */
 import { REGION } from '../../cpu/layout.ts';
-import { createProcessor, type Processor, type RegisterState, StopReason } from '../../cpu/index.ts';
+import { createProcessor, type X86Processor, type RegisterState, StopReason } from '../../cpu/index.ts';
+import { approach, compilesFirst } from './compiled.ts';
 import { silentBus } from './hardware-runner.ts';
 import { bytesOf, compareMemory, hexOf, type Outcome, type Suite } from './suite.ts';
 import { jit } from '../lock-step/configurations.ts';
@@ -40,7 +41,7 @@ const ATTRIBUTES = 0x93;
 
 export class RealModeRunner {
   readonly #names: readonly string[];
-  readonly #processor: Processor;
+  readonly #processor: X86Processor;
   readonly #expected = new Uint8Array(REACH);
   readonly #blank = new Uint8Array(PAGE);
 
@@ -63,6 +64,8 @@ export class RealModeRunner {
     };
     for (const [at, hex] of test.m ?? []) put(at, bytesOf(hex));
     processor.setRegisters(this.#registers(initial));
+    const { cs, eip } = processor.registers();
+    if (compilesFirst(jit)) approach(processor, cs.base + eip, REACH / PAGE);
     const reason = processor.run(LIMIT);
     const differences = reason === StopReason.Halted ? this.#compare(test, initial) : [`did not halt: ${reason}`];
     this.#restore(test, differences.length > 0);

@@ -4,6 +4,7 @@
  */
 import { createProcessor, StopReason } from '../../cpu/index.ts';
 import { REGION, STATE } from '../../cpu/layout.ts';
+import { approach, compilesFirst } from './compiled.ts';
 import { silentBus } from './hardware-runner.ts';
 import { bytesOf, hexOf, type Outcome, type Suite } from './suite.ts';
 import { jit } from '../lock-step/configurations.ts';
@@ -198,6 +199,7 @@ export class TestFloatRunner {
     });
     state.set(STATE.X87_IN_USE, inUse);
     this.#processor.setRegisters({ eip: CODE, eflags: 2 });
+    if (compilesFirst(jit)) approach(this.#processor, CODE, RAM_BYTES / PAGE);
     const reason = this.#processor.run(LIMIT);
     if (reason !== StopReason.Halted || state.eip !== CODE + program.code.length / 2 + 1)
       return [`stopped at ${hexOf(state.eip)}, reason ${reason}`];
