@@ -88,6 +88,7 @@ if (!(process.argv.includes('--if-needed') && upToDate())) {
   try {
     await bundle();
     copyFileSync(at('src', 'demo', 'demo.img'), at(NEW, 'demo.img'));
+    copyFileSync(at('src', 'video-bios', 'video-bios.bin'), at(NEW, 'video-bios.bin'));
     copyFileSync(at('src', 'cli', 'kernel', 'loader.bin'), at(NEW, 'kernel-loader.bin'));
     copyFirmware();
     const complete = declarations();

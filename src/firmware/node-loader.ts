@@ -3,10 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FirmwareConfiguration } from '../machine/configuration.ts';
+import type { FirmwareConfiguration, VideoAdapterKind } from '../machine/configuration.ts';
 import { ErrorCode, VirtualServerError } from '../machine/errors.ts';
 import { checkImages } from './images.ts';
 import type { FirmwareImages } from './images.ts';
+import { completeVideoBios } from './video-bios.ts';
 
 interface Place {
   readonly bios: string;
@@ -47,11 +48,31 @@ function read(path: string): Uint8Array {
   }
 }
 
+/** The video BIOS made for the S3 Trio64: in the package beside the program, or where it was assembled. */
+function trio64BiosPath(): string {
+  const folders = packageFolders();
+  const candidates = [
+    ...folders.map((folder) => join(folder, 'video-bios', 'video-bios.bin')),
+    ...folders.map((folder) => join(folder, 'dist', 'video-bios.bin')),
+  ];
+  const found = candidates.find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new VirtualServerError(
+    ErrorCode.Firmware,
+    `no video BIOS for the S3 Trio64 found; looked for ${candidates.join(', ')}`,
+    { subject: 'videoBios' },
+  );
+}
+
 /**
  * Reads the images that the configuration names, and finds the others.
+ * @param adapter whose video BIOS is wanted if none is named
  * @throws VirtualServerError `VS_FIRMWARE`
  */
-export function loadFirmware(configuration: FirmwareConfiguration = {}): FirmwareImages {
+export function loadFirmware(
+  configuration: FirmwareConfiguration = {},
+  adapter: VideoAdapterKind = 'dispi',
+): FirmwareImages {
   const candidates = places();
   const find = (kind: keyof Place): string | Uint8Array => {
     const given = configuration[kind];
@@ -72,5 +93,6 @@ export function loadFirmware(configuration: FirmwareConfiguration = {}): Firmwar
     typeof image === 'string' ? image : otherwise;
   const images = { bios: bytes(bios), videoBios: bytes(videoBios) };
   checkImages(images, named(bios, 'system BIOS'), named(videoBios, 'video BIOS'));
-  return images;
+  if (adapter !== 's3-trio64' || configuration.videoBios !== undefined) return images;
+  return { ...images, videoBios: completeVideoBios(read(trio64BiosPath()), images.videoBios) };
 }

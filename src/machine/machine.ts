@@ -14,7 +14,13 @@ import { openNetworks } from './adapters.ts';
 import type { MachineStatistics } from './api.ts';
 import { Board } from './board.ts';
 import type { BoardSignals, CreateProcessor } from './board.ts';
-import type { FirmwareConfiguration, MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
+import type {
+  FirmwareConfiguration,
+  MachineConfiguration,
+  MediaSource,
+  SavedStateSource,
+  VideoAdapterKind,
+} from './configuration.ts';
 import { clockStart, resolveConfiguration } from './defaults.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
 import { closeDriveMedia, ideName, openDriveMedia } from './drives.ts';
@@ -36,7 +42,7 @@ import { Sleeper, nextTurn } from './turns.ts';
 export interface MachineHostServices {
   readonly opener: MediaOpener;
   readonly createProcessor: CreateProcessor;
-  loadFirmware(configuration: FirmwareConfiguration): FirmwareImages;
+  loadFirmware(configuration: FirmwareConfiguration, adapter: VideoAdapterKind): FirmwareImages;
   readonly stateFiles: StateFiles;
   /** Default: networks of guests only. */
   readonly network?: NetworkServices;
@@ -130,7 +136,7 @@ export class Machine {
     const { configuration, screenListener } = this;
     const services = this.#services;
     this.#leds = JSON.stringify({ scroll: false, num: false, caps: false });
-    const supplied = services.loadFirmware(configuration.firmware);
+    const supplied = services.loadFirmware(configuration.firmware, configuration.videoAdapter);
     const firmware = state ? { ...supplied, bios: state.bios() } : supplied;
     const media = openDriveMedia(configuration, services.opener, (place) => state?.contents(place));
     try {
