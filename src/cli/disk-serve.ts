@@ -42,6 +42,8 @@ export async function serve(context: DiskCommandContext, target: string, flags: 
         ? (flags.listen ?? { host: '127.0.0.1', port: DEFAULT_PORT })
         : { path: path.resolve(flags.socket) };
     const uri = uriOf(await server.listen(address), name);
+    // Before anybody can know that there is something to end.
+    const ended = signalToEnd(context);
     around.output.write(`${uri}\n`);
     if (!quiet) {
       const changes = {
@@ -60,7 +62,7 @@ export async function serve(context: DiskCommandContext, target: string, flags: 
         around.talk.write(`${line}\n`);
       }
     }
-    await ended(context);
+    await ended;
   } finally {
     await server.close();
     image.close();
@@ -90,9 +92,15 @@ function uriOf(address: NbdAddress, name: string): string {
 const clientArguments = (address: NbdAddress): string =>
   'path' in address ? `-unix ${shellWord(address.path)}` : `${address.host} ${address.port}`;
 
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Resolves at the first signal that asks the program to end. */
-function ended({ around }: DiskCommandContext): Promise<void> {
+function signalToEnd({ around: { signals } }: DiskCommandContext): Promise<void> {
   return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) around.signals.once(name, () => resolve());
+    const end = (): void => {
+      for (const name of ENDING) signals.off(name, end);
+      resolve();
+    };
+    for (const name of ENDING) signals.on(name, end);
   });
 }

@@ -45,9 +45,9 @@ const WORDS = [
 
 function mutate(original: Buffer, random: (limit: number) => number): Buffer {
   let bytes = Buffer.from(original);
-  for (let i = 0; i < 1 + random(6); i++) {
+  for (let i = 0; i < 1 + random(4); i++) {
     const where = random(bytes.length);
-    switch (random(6)) {
+    switch (random(20)) {
       case 0:
         bytes[where] = random(256);
         break;
