@@ -161,7 +161,10 @@ export function tableSentences(layout: TableLayout): string[] {
   return sentences;
 }
 
-/** Sectors between the blocks where another block fits, at most `limit` of them; nothing is said about what lies before the first block. */
+/**
+ * Where another block fits: first sectors of space that neither blocks nor metadata use, at most `limit`.
+ * @param end of the space, in bytes: the place of the footer.
+ */
 export function freeSpans(
   layout: TableLayout,
   spanSectors: number,
@@ -177,7 +180,12 @@ export function freeSpans(
     }
   };
   const { starts } = layout;
+  const endSector = Math.floor(end / SECTOR_SIZE);
+  const first = starts.length > 0 ? starts[0] : endSector;
+  // What lies before the first block.
+  const before = metadata.filter(([from]) => from < first * SECTOR_SIZE).map(([, to]) => to);
+  addBetween(Math.ceil(Math.max(...before) / SECTOR_SIZE), first);
   for (let i = 1; i < starts.length && spans.length < limit; i++) addBetween(starts[i - 1] + spanSectors, starts[i]);
-  if (starts.length > 0) addBetween(starts[starts.length - 1] + spanSectors, Math.floor(end / SECTOR_SIZE));
+  if (starts.length > 0) addBetween(starts[starts.length - 1] + spanSectors, endSector);
   return spans;
 }

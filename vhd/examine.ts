@@ -125,8 +125,8 @@ function examineFooters(file: RandomAccessFile, result: Examination): void {
   const size = file.size();
   const last = candidateAt(file, size - FOOTER_SIZE) ?? candidateAt(file, size - FOOTER_SIZE + 1);
   // In a fixed disk offset 0 is the guest's own first sector.
-  const isFixed = last !== undefined && decodeFooter(last.bytes).diskType === VhdType.Fixed;
-  const first = isFixed || last?.offset === 0 ? undefined : candidateAt(file, 0);
+  const surelyFixed = last?.good === true && decodeFooter(last.bytes).diskType === VhdType.Fixed;
+  const first = surelyFixed || last?.offset === 0 ? undefined : candidateAt(file, 0);
   const copy = first !== undefined && decodeFooter(first.bytes).diskType !== VhdType.Fixed ? first : undefined;
   const chosen = [last, copy].find((one) => one?.good) ?? [last, copy].find((one) => one !== undefined);
   if (chosen === undefined) {
@@ -145,6 +145,7 @@ function examineFooters(file: RandomAccessFile, result: Examination): void {
   } else if (last.offset + FOOTER_SIZE > size) {
     add(result, 'footer-short', 'note', 'the footer has 511 bytes, as old products wrote it', 'lossless', last.offset);
   }
+  const isFixed = decodeFooter(chosen.bytes).diskType === VhdType.Fixed;
   if (!isFixed && last !== undefined) {
     if (copy === undefined || !copy.good) {
       add(result, 'footer-copy', 'warning', 'the copy of the footer at the start is damaged', 'lossless', 0);

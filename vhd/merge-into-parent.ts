@@ -115,8 +115,8 @@ function findParent(store: DiskStore, childPath: string, options: MergeIntoParen
     }
     const merged = searchParent(header, childPath, options.resolver, childId).file;
     if (merged !== undefined) {
-      merged.close();
       const { pending } = locateFooter(merged).footer;
+      merged.close();
       if (pending?.kind === 'merged' && equalBytes(pending.childId, childId)) {
         return { path: merged.name, childId, merged: true };
       }

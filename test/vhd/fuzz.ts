@@ -18,7 +18,7 @@ const BLOCK = 4096;
 const SIZE: number = 16 * BLOCK;
 
 /** Small images of every kind, with some blocks in use. */
-function samples(): Uint8Array[] {
+export function samples(): Uint8Array[] {
   const fixed = new MemoryFile('fixed.vhd');
   createFixed(fixed, { size: 8192 });
   const dynamic = new MemoryFile('parent.vhd');
@@ -46,7 +46,7 @@ const FIELDS = [
   576, 1088, 1096, 1104, 1112, 1120, 1128, 1536, 1540, 1548, 1560,
 ];
 
-function mutate(original: Uint8Array, random: Random): Uint8Array {
+export function mutate(original: Uint8Array, random: Random): Uint8Array {
   let bytes = original.slice();
   const metadata = Math.min(bytes.length, 4608);
   for (let count = 1 + random(4); count > 0; count--) {
