@@ -1,4 +1,4 @@
-// Bundles test/NAME/command.ts with the present sources into build/NAME and runs it: `npm run conformance`, `npm run differential`.
+// Bundles test/NAME/command.ts with the present sources into build/NAME and runs it: `npm run conformance`, `differential`, `lock-step`.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
