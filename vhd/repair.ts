@@ -180,6 +180,8 @@ class Repair {
         this.file.flush();
       });
     } else if (header === undefined && footer.diskType === VhdType.Dynamic && this.options.allowLoss === true) {
+      // Elsewhere a new one might lie over something else.
+      if (footer.dataOffset !== FOOTER_SIZE) return;
       const found = guessHeader(this.file, footer.currentSize);
       if (found === undefined) return;
       const { bytes, blockSize } = found;

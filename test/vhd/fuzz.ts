@@ -17,12 +17,14 @@ import { pattern, seededRandom, type Random } from './random.ts';
 const BLOCK = 4096;
 const SIZE: number = 16 * BLOCK;
 
-/** Small images of every kind, with some blocks in use. */
+const id = (value: number): Uint8Array => new Uint8Array(16).fill(value);
+
+/** Small images of every kind, with some blocks in use; the same at every run. */
 export function samples(): Uint8Array[] {
   const fixed = new MemoryFile('fixed.vhd');
-  createFixed(fixed, { size: 8192 });
+  createFixed(fixed, { size: 8192, uniqueId: id(1), time: 0 });
   const dynamic = new MemoryFile('parent.vhd');
-  createDynamic(dynamic, { size: SIZE, blockSize: BLOCK });
+  createDynamic(dynamic, { size: SIZE, blockSize: BLOCK, uniqueId: id(2), time: 0 });
   const parent = openVhd(dynamic);
   parent.write(3, pattern(30, 1));
   parent.flush();
@@ -32,7 +34,14 @@ export function samples(): Uint8Array[] {
     { platform: 'W2ku' as const, text: 'C:\\x\\parent.vhd' },
     { platform: 'MacX' as const, text: 'file:///x/parent.vhd' },
   ];
-  createDifferencing(child, { parent, parentName: 'parent.vhd', locators, blockSize: BLOCK });
+  createDifferencing(child, {
+    parent,
+    parentName: 'parent.vhd',
+    locators,
+    blockSize: BLOCK,
+    uniqueId: id(3),
+    time: 0,
+  });
   const top = openVhd(child, { parent });
   top.write(20, pattern(10, 2));
   top.flush();
@@ -46,6 +55,7 @@ const FIELDS = [
   576, 1088, 1096, 1104, 1112, 1120, 1128, 1536, 1540, 1548, 1560,
 ];
 
+/** The mutation of a round. */
 export function mutate(original: Uint8Array, random: Random): Uint8Array {
   let bytes = original.slice();
   const metadata = Math.min(bytes.length, 4608);

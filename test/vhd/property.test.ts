@@ -17,7 +17,7 @@ import {
 import { pattern, seededRandom, type Random } from './random.ts';
 
 /** More by `VHD_CHAINS=500 npx vitest run test/vhd/property.test.ts`. */
-const CHAINS = Number(process.env['VHD_CHAINS'] ?? 40);
+const CHAINS = Number(process.env['VHD_CHAINS'] ?? 25);
 
 const SIZE = 1024 * 1024;
 const SECTORS: number = SIZE / 512;
