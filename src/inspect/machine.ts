@@ -1,10 +1,7 @@
 /** A machine by its `.vmc`: every drive with what is in it, the saved state, and what is wrong. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { detectState } from '../saved-state/index.ts';
-import { openDiskFile } from '../disks/disk-file.ts';
 import { findIgnoringCase } from '../disks/host-paths.ts';
-import { DiskError } from '../../vhd/errors.ts';
 import { VmcDocument } from '../vmc/document.ts';
 import { listNotEmulated, listUnknownKeys } from '../vmc/not-emulated.ts';
 import { candidatePaths, resolvePath } from '../vmc/paths.ts';
@@ -12,6 +9,7 @@ import { readConfiguration } from '../vmc/read.ts';
 import type { VmcConfiguration, VmcDrive, VmcFloppy, VmcPath } from '../vmc/configuration.ts';
 import { inspectDisk } from './disk.ts';
 import { inspectMedium } from './medium.ts';
+import { examineState } from './saved-state.ts';
 import type { DriveReport, MachineReport, Problem, SavedStateReport } from './report.ts';
 
 /** What a machine uses of its folder and elsewhere. */
@@ -20,6 +18,9 @@ export interface InspectedMachine {
   /** Full paths of all files that it names. */
   readonly files: ReadonlySet<string>;
 }
+
+/** What a machine of this product has beyond the basic board. */
+const EMULATED = { network: true } as const;
 
 interface Context {
   readonly vmcPath: string;
@@ -43,7 +44,7 @@ export function inspectMachine(vmcPath: string, bytes: Uint8Array, folders: read
     message: line === undefined ? message : `${message} (line ${line})`,
     ...(severity === 'error' ? { remedy: 'Correct the value in the file; as it is the machine does not start.' } : {}),
   }));
-  for (const { key, reason } of listNotEmulated(configuration, document)) {
+  for (const { key, reason } of listNotEmulated(configuration, document, EMULATED)) {
     // The saved state is told with its file.
     if (key.startsWith('settings/configuration/saved_state')) continue;
     problems.push({ severity: 'note', code: 'not-emulated', place: `${vmcPath}: ${key}`, message: reason });
@@ -184,46 +185,25 @@ function inspectFloppy({ id, image, key }: VmcFloppy, context: Context): DriveRe
 
 const STATE_KEY = 'settings/configuration/saved_state/path';
 
+/** The saved state that the configuration names, or the one beside it by the machine's name, which is where this product saves. */
 function inspectSavedState(
   { savedState: stored }: VmcConfiguration,
   context: Context,
   problems: Problem[],
 ): SavedStateReport | undefined {
-  if (stored === undefined) return undefined;
   const place = `${context.vmcPath}: ${STATE_KEY}`;
-  const found = locate(stored, STATE_KEY, context, problems);
-  if (found === undefined) {
+  const named = stored && locate(stored, STATE_KEY, context, problems);
+  if (stored !== undefined && named === undefined) {
     const problem = missing(stored, STATE_KEY, context, 'saved state', 'warning');
     problems.push({ ...problem, remedy: 'Without it the machine starts from its disks, as after a power cut.' });
     return { path: nameOf(stored), kind: 'missing' };
   }
-  let kind: SavedStateReport['kind'];
-  try {
-    const file = openDiskFile(found, true);
-    try {
-      const detected = detectState(file);
-      kind = detected === 'state' ? 'own' : detected;
-    } finally {
-      file.close();
-    }
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
-    problems.push({ severity: 'error', code: error.code, place, message: error.problem, remedy: error.remedy });
-    return { path: found, kind: 'missing' };
-  }
-  if (kind === 'foreign') {
-    problems.push({
-      severity: 'warning',
-      code: 'saved-state-foreign',
-      place,
-      message: 'the machine is saved, in a form that only the product of that time restores',
-      remedy:
-        'Its disks can be read and the machine can be started from them, as after a power cut: what the guest had not written yet is lost. Keep a copy first.',
-    });
-  }
-  return { path: found, kind, fileSize: fs.statSync(found).size };
+  const beside = `${path.resolve(context.vmcPath).replace(/\.vmc$/i, '')}.vsv`;
+  const found = named ?? (fs.statSync(beside, { throwIfNoEntry: false })?.isFile() === true ? beside : undefined);
+  if (found === undefined) return undefined;
+  context.files.add(found);
+  return examineState(found, named === undefined ? found : place, problems);
 }
-
 /** Disks marked as belonging to a saved machine, and a machine that is not saved. */
 function checkStateOfDisks(
   drives: readonly DriveReport[],
@@ -231,7 +211,7 @@ function checkStateOfDisks(
   vmcPath: string,
   problems: Problem[],
 ): void {
-  if (savedState !== undefined) return;
+  if (savedState !== undefined && savedState.kind !== 'placeholder') return;
   const marked = drives.filter(({ disk }) => disk?.layers.some((layer) => layer.savedState === true));
   for (const { name, path: place } of marked) {
     problems.push({

@@ -84,11 +84,11 @@ describe('damaged configurations', () => {
     const originals = [ownSample(), ...files.map((name) => fs.readFileSync(path.join(samples!, name)))];
     let read = 0;
     let refused = 0;
-    let slowest = 0;
+    let slowest = { ms: 0, seed: 0 };
     for (let seed = SEED; seed < SEED + COUNT; seed++) {
       const random = seededRandom(seed);
       const bytes = mutate(originals[random(originals.length)]!, random);
-      const from = performance.now();
+      const from = process.cpuUsage();
       try {
         const { report } = inspectMachine(path.join(folder(), 'm.vmc'), bytes);
         expect(report.memoryMiB).toBeLessThan(1 << 20);
@@ -97,10 +97,15 @@ describe('damaged configurations', () => {
         if (!(error instanceof VmcError)) throw new Error(`seed ${seed}`, { cause: error });
         refused++;
       }
-      slowest = Math.max(slowest, performance.now() - from);
+      // Processor time: the host may have other work.
+      const { user, system } = process.cpuUsage(from);
+      if ((user + system) / 1000 > slowest.ms) slowest = { ms: (user + system) / 1000, seed };
     }
-    expect(slowest).toBeLessThan(1000);
+    expect(slowest.ms, `seed ${slowest.seed}`).toBeLessThan(1000);
     expect(Math.min(read, refused)).toBeGreaterThan(0);
-    if (COUNT > 1000) console.log(`${read} read, ${refused} refused, slowest ${slowest.toFixed(1)} ms`);
+    if (COUNT > 1000)
+      console.log(
+        `${read} read, ${refused} refused, slowest ${slowest.ms.toFixed(1)} ms of processor time (seed ${slowest.seed})`,
+      );
   });
 });

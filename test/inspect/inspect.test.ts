@@ -7,6 +7,8 @@ import { createDisk, openDisk } from '../../src/disks/index.ts';
 import { inspect, type InspectReport } from '../../src/inspect/index.ts';
 import { NodeFile } from '../../src/disks/node-file.ts';
 import { reparentDisk, resizeDisk } from '../../vhd/index.ts';
+import { StateWriter } from '../../src/saved-state/index.ts';
+import { nodeCompression } from '../../src/saved-state/node-compression.ts';
 import { VmcDocument, type VmcValue } from '../../src/vmc/index.ts';
 import { lacking, testFolder, tool } from '../filesystems/tools.ts';
 import { pattern } from '../vhd/random.ts';
@@ -144,7 +146,28 @@ describe('a machine', () => {
     fs.writeFileSync(at('machine', 'm.vsv'), Buffer.alloc(1 << 20));
     expect(look(at('machine')).machines[0]!.savedState).toMatchObject({ kind: 'placeholder' });
     machine();
+    fs.renameSync(at('machine', 'm.vsv'), at('machine', 'other.vsv'));
     expect(codes(look(at('machine')))).toContain('note saved-state-unused');
+  });
+
+  it('saved by this product: found beside the configuration, and whether it fits the disks', () => {
+    machine();
+    const disk = at('machine', 'disk.vhd');
+    const { size, mtimeMs } = fs.statSync(disk);
+    const save = (modified: number): void => {
+      const file = NodeFile.create(at('machine', 'm.vsv'));
+      const document = { media: { hda: [{ name: disk, size, modified }] } };
+      new StateWriter(file, nodeCompression).finish(document);
+      file.close();
+    };
+    save(Math.floor(mtimeMs));
+    const fitting = look(at('machine'));
+    expect([fitting.machines[0]!.savedState?.kind, serious(fitting)]).toEqual(['own', []]);
+    fs.rmSync(at('machine', 'm.vsv'));
+    save(Math.floor(mtimeMs) - 1000);
+    expect(serious(look(at('machine')))).toEqual(['warning saved-state-media']);
+    fs.truncateSync(at('machine', 'm.vsv'), 100);
+    expect(serious(look(at('machine'))).join()).toMatch(/^error state-/);
   });
 
   it('in use: looked at all the same', () => {
