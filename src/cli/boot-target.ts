@@ -19,6 +19,7 @@ import { NodeFile } from '../disks/node-file.ts';
 import { chooseMode } from '../disks/open-disk.ts';
 import { OWN_CREATOR } from '../../vhd/footer.ts';
 import { makeKernelDisc } from './kernel/kernel-disc.ts';
+import type { UndoPlace } from './option-values.ts';
 import type { TargetState } from './state-options.ts';
 import { machineFromVmc, type Replaced } from './vmc-machine.ts';
 
@@ -49,7 +50,9 @@ const EMPTY = 'none';
  * @param target path of a `.vmc`, a machine folder or an image; undefined for a machine made of options alone
  * @throws VmcError, DiskError, VirtualServerError
  */
-export function bootTarget(target: string | undefined, drives: DriveOptions, mode: DiskMode): BootTarget {
+export function bootTarget(target: string | undefined, drives: DriveOptions, place: UndoPlace): BootTarget {
+  // Without a .vmc the undo disks of a session are those beside the images.
+  const mode = place === 'session' ? 'undo' : place;
   const replaced: Replaced = {
     ide: new Set([
       ...(Object.keys(DISK_AT) as (keyof typeof DISK_AT)[]).filter((name) => drives[name]).map((name) => DISK_AT[name]),
@@ -57,7 +60,7 @@ export function bootTarget(target: string | undefined, drives: DriveOptions, mod
     ]),
     floppies: new Set([...(drives.floppy ? [0] : []), ...(drives.floppyB ? [1] : [])]),
   };
-  const opened = openTarget(target, mode, replaced);
+  const opened = openTarget(target, place, replaced);
   const configuration = withDrives(opened.configuration, drives, mode);
   const undo = (configuration.ide ?? []).flatMap(({ kind, media }) => (kind === 'disk' ? undoRemark(media) : []));
   return { ...opened, configuration, remarks: [...opened.remarks, ...undo] };
@@ -79,14 +82,17 @@ function undoRemark(media: MediaSource | undefined): string[] {
 
 function openTarget(
   target: string | undefined,
-  mode: DiskMode,
+  place: UndoPlace,
   replaced: Replaced,
 ): { configuration: MachineConfiguration; remarks: readonly string[]; state?: TargetState } {
   if (target === undefined) return { configuration: {}, remarks: [] };
   const folder = statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (folder) return machineFromVmc(findVmcInFolder(target), mode, replaced);
-  if (/\.vmc$/i.test(target)) return machineFromVmc(target, mode, replaced);
-  return { configuration: { name: path.parse(target).name, ...imageDrive(target, mode) }, remarks: [] };
+  if (folder) return machineFromVmc(findVmcInFolder(target), place, replaced);
+  if (/\.vmc$/i.test(target)) return machineFromVmc(target, place, replaced);
+  return {
+    configuration: { name: path.parse(target).name, ...imageDrive(target, place === 'session' ? 'undo' : place) },
+    remarks: [],
+  };
 }
 
 /** Puts an image in the drive that takes it. */

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
-import { flushFolder } from '../disks/undo.ts';
+import { flushFolder } from '../disks/durable.ts';
 import { hostError } from '../disks/node-file.ts';
 import {
   chooseVolume,

@@ -175,9 +175,17 @@ export function escapePrefix(text: string): number {
 }
 
 /** Where changes of disks go. */
-const UNDO_CHOICES: Readonly<Record<string, DiskMode>> = { auto: 'auto', beside: 'undo', memory: 'memory' };
+/** `session`: as the original product, see docs/disks.md. */
+export type UndoPlace = DiskMode | 'session';
 
-export function undoPlace(text: string): DiskMode {
+const UNDO_CHOICES: Readonly<Record<string, UndoPlace>> = {
+  auto: 'auto',
+  beside: 'undo',
+  memory: 'memory',
+  session: 'session',
+};
+
+export function undoPlace(text: string): UndoPlace {
   const mode = UNDO_CHOICES[text];
   if (!mode) throw new InvalidArgumentError(`Use ${Object.keys(UNDO_CHOICES).join(', ')}.`);
   return mode;

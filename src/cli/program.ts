@@ -10,6 +10,7 @@ import type {
   ParallelConfiguration,
   SerialConfiguration,
   TripleFaultPolicy,
+  UndoAction,
 } from '../machine/configuration.ts';
 import { bootTarget, demoTarget, withKernel, type BootTarget, type DriveOptions } from './boot-target.ts';
 import { addDiskCommands } from './disk-command.ts';
@@ -36,7 +37,8 @@ interface Options extends DriveOptions, StateOptions, NetworkOptions {
   readonly memory?: number;
   readonly videoMemory?: number;
   /** `--no-undo` makes it false. */
-  readonly undo: DiskMode | false;
+  readonly undo: values.UndoPlace | false;
+  readonly undoAtEnd?: UndoAction;
   readonly boot?: BootDevice[];
   readonly serial?: values.SerialTarget[];
   readonly parallel?: ParallelConfiguration;
@@ -201,12 +203,19 @@ function addDriveOptions(command: Command): void {
     .addOption(
       new Option(
         '--undo <where>',
-        'changes to images: auto (to an undo disk unless this product made the image), beside (always to an undo disk), memory (forgotten at the end)',
+        'changes to images: auto (to an undo disk unless this product made the image), beside (always to an undo disk), memory (forgotten at the end), session (to undo disks as the original product keeps them)',
       )
         .argParser(values.undoPlace)
         .default('auto' satisfies DiskMode),
     )
-    .option('--no-undo', 'changes go straight into the images');
+    .option('--no-undo', 'changes go straight into the images')
+    .addOption(
+      new Option('--undo-at-end <action>', 'what becomes of the undo disks of all hard disks (default: keep)').choices([
+        'keep',
+        'commit',
+        'discard',
+      ] satisfies UndoAction[]),
+    );
 }
 
 function addMachineOptions(command: Command): void {
@@ -357,7 +366,8 @@ async function start(
 
 /** The target's configuration with what the command line says instead. */
 function withOptions(base: MachineOptions, options: Options): MachineOptions {
-  const { name, memory, videoMemory, boot, parallel, cpu, jit, clock, rtc, tripleFault, debugExit } = options;
+  const { undoAtEnd, name, memory, videoMemory, boot, parallel, cpu, jit, clock, rtc, tripleFault, debugExit } =
+    options;
   const firmware = {
     ...(options.bios === undefined ? {} : { bios: options.bios }),
     ...(options.videoBios === undefined ? {} : { videoBios: options.videoBios }),
@@ -380,6 +390,7 @@ function withOptions(base: MachineOptions, options: Options): MachineOptions {
     ...(rtc === undefined ? {} : { rtc }),
     ...(tripleFault === undefined ? {} : { tripleFault }),
     ...(debugExit === undefined ? {} : { debugExit }),
+    ...(undoAtEnd === undefined ? {} : { undoAtEnd }),
     ...(Object.keys(firmware).length === 0 ? {} : { firmware }),
   };
 }

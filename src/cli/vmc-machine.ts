@@ -35,6 +35,8 @@ import type {
   VmcSerialPort,
 } from '../vmc/configuration.ts';
 
+import { sessionUndoPath } from '../disks/index.ts';
+import type { UndoPlace } from './option-values.ts';
 import type { TargetState } from './state-options.ts';
 
 export interface VmcMachine {
@@ -60,10 +62,10 @@ export interface Replaced {
 }
 
 /**
- * @param mode where changes of disks go
+ * @param place where changes of disks go
  * @throws VmcError (exit code 3) for the file, DiskError (exit code 4) for an image that is missing
  */
-export function machineFromVmc(vmcPath: string, mode: DiskMode, replaced: Replaced): VmcMachine {
+export function machineFromVmc(vmcPath: string, place: UndoPlace, replaced: Replaced): VmcMachine {
   const loaded = loadVmc(vmcPath, { network: true });
   const { configuration: vmc } = loaded;
   const remarks = remarksOn(loaded);
@@ -77,8 +79,8 @@ export function machineFromVmc(vmcPath: string, mode: DiskMode, replaced: Replac
       videoMemoryMiB: vmc.videoMemoryMiB,
       ide: vmc.drives
         .filter(({ bus }) => bus === 'ide')
-        .flatMap((drive) => ideDrive(drive, vmcPath, mode, replaced, remarks)),
-      floppies: floppies(vmc, vmcPath, mode, replaced),
+        .flatMap((drive) => ideDrive(drive, vmcPath, place, replaced, remarks)),
+      floppies: floppies(vmc, vmcPath, place === 'session' ? 'undo' : place, replaced),
       serial,
       ...(vmc.networkAdapters.length === 0
         ? {}
@@ -87,6 +89,7 @@ export function machineFromVmc(vmcPath: string, mode: DiskMode, replaced: Replac
       smbios: smbios(vmc.bios),
       ...(vmc.bios.cmos ? { cmos: cmosRam(vmc.bios.cmos) } : {}),
       ...guestClock(vmc.bios),
+      ...(place === 'session' && vmc.undoDrives.enabled ? { undoAtEnd: vmc.undoDrives.defaultAction } : {}),
     },
   };
 }
@@ -114,7 +117,7 @@ function remarksOn({ problems, notEmulated, unknownKeys }: LoadedVmc): string[] 
 function ideDrive(
   drive: VmcDrive,
   vmcPath: string,
-  mode: DiskMode,
+  place: UndoPlace,
   replaced: Replaced,
   remarks: string[],
 ): IdeDriveConfiguration[] {
@@ -131,18 +134,23 @@ function ideDrive(
     if (image === undefined) remarks.push(`${drive.key}: ${nameOf(drive.image)} was not found; the drive is empty`);
     return [{ channel, position, kind, ...(image === undefined ? {} : { media: { path: image } }) }];
   }
-  return [{ channel, position, kind, media: diskMedia(drive, vmcPath, mode, remarks) }];
+  return [{ channel, position, kind, media: diskMedia(drive, vmcPath, place, remarks) }];
 }
 
 /** The disk; where the product kept an undo disk, that one, since it holds the newest state. */
-function diskMedia(drive: VmcDrive, vmcPath: string, mode: DiskMode, remarks: string[]): MediaSource {
+function diskMedia(drive: VmcDrive, vmcPath: string, place: UndoPlace, remarks: string[]): MediaSource {
   const undo = drive.undo && resolvePath(drive.undo, { vmcPath });
   if (drive.undo && undo === undefined) {
     remarks.push(`${drive.key}: its undo disk ${nameOf(drive.undo)} was not found; the disk starts without it`);
   }
   const image = locateImage(drive.image!, drive.key, { vmcPath });
-  const folders = new Set([path.dirname(image), path.dirname(path.resolve(vmcPath))]);
-  return { path: undo ?? image, mode, parentFolders: [...folders] };
+  const folder = path.dirname(path.resolve(vmcPath));
+  const parentFolders = [...new Set([path.dirname(image), folder])];
+  if (place !== 'session') return { path: undo ?? image, mode: place, parentFolders };
+  // As the product: the session goes on in its undo disk, and a new one gets its name.
+  const { controller, location } = drive;
+  const undoPath = undo ?? sessionUndoPath(folder, image, controller, location, new Date());
+  return { path: image, mode: 'undo', undoPath, parentFolders };
 }
 
 const nameOf = (stored: VmcPath): string => stored.relative ?? stored.absolute ?? '';

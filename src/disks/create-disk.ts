@@ -5,7 +5,8 @@ import { createDifferencing, createDynamic, createFixed } from '../../vhd/create
 import { openVhd } from '../../vhd/open.ts';
 import { openDiskFile } from './disk-file.ts';
 import { NodeParentResolver } from './node-parents.ts';
-import { createDurably, locatorsFor } from './undo.ts';
+import { createDurably } from './durable.ts';
+import { locatorsFor } from './undo.ts';
 
 export type NewDisk =
   /** Bytes of the disk; whole sectors, at most 2040 GiB. */

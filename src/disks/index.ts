@@ -12,4 +12,7 @@ export {
   type WriteMode,
 } from './open-disk.ts';
 export { CD_BLOCK_SIZE, openCd, openFloppy, type OpenCd, type OpenFloppy } from './open-removable.ts';
-export { flushFolder, productUndoName, undoPathFor } from './undo.ts';
+export { flushFolder } from './durable.ts';
+export { productUndoName, undoPathFor } from './undo.ts';
+export { journalOf, type UndoDisk } from './undo-journal.ts';
+export { endUndoSession, recoverUndoSession, sessionUndoPath, type UndoAction } from './undo-session.ts';

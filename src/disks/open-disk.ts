@@ -162,7 +162,8 @@ export function openInMode(
   return new LockedDisk(image, full, mode, mode === 'undo-file' ? undo : undefined, contents, lock, warnings);
 }
 
-function openImage(file: RandomAccessFile, options: OpenDiskOptions): DiskImage {
+/** An image without lock and undo layer. @throws DiskError */
+export function openImage(file: RandomAccessFile, options: OpenDiskOptions): DiskImage {
   // A file that is called a VHD and has no footer was probably cut off: it is not silently taken for plain sectors.
   const isVhd = options.format === 'vhd' || looksLikeVhd(file) || DISK_EXTENSION.test(file.name);
   if (options.format === 'raw' || !isVhd) return new RawImage(file);

@@ -16,8 +16,10 @@ import { openVhd } from '../../vhd/open.ts';
 import type { RandomAccessFile } from '../../vhd/random-access-file.ts';
 import { SparseImage } from '../../vhd/sparse-image.ts';
 import { openDiskFile } from './disk-file.ts';
+import { createDurably, flushFolder } from './durable.ts';
 import { lockFile } from './lock-file.ts';
 import { hostError, NodeFile } from './node-file.ts';
+import { asBeforeCommit } from './undo-journal.ts';
 
 /**
  * The name that the original products gave the undo disk of a drive, which lies beside the `.vmc`:
@@ -55,7 +57,7 @@ export function openFileUndo(base: DiskImage, basePath: string, undoPath: string
   try {
     if (!fs.existsSync(undoPath)) createUndoFile(base, basePath, undoPath);
     file = NodeFile.open(undoPath, false);
-    return openVhd(file, { parent: base });
+    return openVhd(file, { parent: asBeforeCommit(base, undoPath) });
   } catch (error) {
     file?.close();
     if (error instanceof DiskError && error.code === DiskErrorCode.AccessDenied) {
@@ -101,43 +103,6 @@ function createUndoFile(base: DiskImage, basePath: string, undoPath: string): vo
       locators: locatorsFor(undoPath, basePath),
     }),
   );
-}
-
-/**
- * Makes a file so that it is either complete under its name or not there: written beside it, flushed, renamed.
- * @throws DiskError `disk-exists`, `disk-access-denied`, `disk-host-full`.
- */
-export function createDurably(target: string, fill: (file: NodeFile) => void): void {
-  if (fs.existsSync(target))
-    throw hostError(Object.assign(new Error('exists'), { code: 'EEXIST' }), target, 'creating');
-  const unfinished = `${target}.${process.pid}.new`;
-  fs.rmSync(unfinished, { force: true });
-  const file = NodeFile.create(unfinished);
-  try {
-    fill(file);
-    file.flush();
-    file.close();
-    fs.renameSync(unfinished, target);
-    flushFolder(path.dirname(target));
-  } catch (error) {
-    file.close();
-    fs.rmSync(unfinished, { force: true });
-    throw hostError(error, target, 'creating');
-  }
-}
-
-/** Makes creations, renames and deletions in a folder durable. Hosts that cannot open folders do that by themselves. */
-export function flushFolder(folder: string): void {
-  try {
-    const descriptor = fs.openSync(folder, 'r');
-    try {
-      fs.fsyncSync(descriptor);
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  } catch {
-    // Not supported here (Windows); the rename itself is then all there is.
-  }
 }
 
 /**
@@ -208,7 +173,8 @@ export function discardUndoFile(undoPath: string): void {
   }
 }
 
-function removeUndoFile(undoPath: string): void {
+/** Deletes the file, durably. @throws DiskError `disk-not-found`, `disk-access-denied` */
+export function removeUndoFile(undoPath: string): void {
   try {
     fs.rmSync(undoPath);
   } catch (error) {

@@ -2,7 +2,7 @@
 import type { RegisterState } from '../../cpu/processor.ts';
 import type { NetworkPlug } from '../network/virtual-network.ts';
 import type { AdapterStatistics } from './adapter-wire.ts';
-import type { MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
+import type { MachineConfiguration, MediaSource, SavedStateSource, UndoAction } from './configuration.ts';
 import type { MachineEnd, MachineEvent, MachineEventOf, MachineEventType, MachineState } from './events.ts';
 
 /** A medium: the path of an image, or a source with options. */
@@ -141,6 +141,11 @@ export interface MachineStatistics {
   readonly diskBytesWritten: number;
 }
 
+export interface TurnOffOptions {
+  /** What becomes of the undo disks of all hard disks; default as the configuration's `undoAtEnd`. */
+  readonly undo?: UndoAction;
+}
+
 /** A machine, turned off at first. Operations that its state does not allow reject with `VS_INVALID_STATE`. */
 export interface VirtualMachine extends AsyncDisposable, AsyncIterable<MachineEvent> {
   readonly name: string;
@@ -160,8 +165,13 @@ export interface VirtualMachine extends AsyncDisposable, AsyncIterable<MachineEv
   pause(): Promise<void>;
   resume(): Promise<void>;
   reset(): Promise<void>;
-  /** Cuts the power: `TurningOff`, `DeleteMachine`, `TurnedOff`. Does nothing when off. */
-  turnOff(): Promise<void>;
+  /**
+   * Cuts the power: `TurningOff`, `DeleteMachine`, `TurnedOff`. Does nothing when off. If undo disks are to be committed,
+   * `MergingDrives` comes after the first, with `vm.task.progress` events; it resolves when that is done.
+   */
+  turnOff(options?: TurnOffOptions): Promise<void>;
+  /** Stops committing undo disks (state `MergingDrives`): they are kept, and can be committed later. */
+  cancelCommit(): Promise<void>;
   /**
    * Saves the machine and turns it off: `Saving`, `TurningOff`, `DeleteMachine`, `TurnedOff`; `state` is `Saved` then, and the
    * next start goes on from there. If it fails, the machine goes on.

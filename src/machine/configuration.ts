@@ -117,6 +117,9 @@ export interface SmbiosConfiguration {
   readonly chassisAssetTag?: string;
 }
 
+/** What becomes of the undo disks of all hard disks when the machine is turned off. */
+export type UndoAction = 'keep' | 'commit' | 'discard';
+
 /** A saved state: a file of the host, or bytes. */
 export interface SavedStateSource {
   readonly path?: string;
@@ -171,6 +174,11 @@ export interface MachineConfiguration {
   readonly firmware?: FirmwareConfiguration;
   /** Default: the strings of the original product. */
   readonly smbios?: SmbiosConfiguration;
+  /**
+   * What becomes of the undo disks (mode `undo`) of all hard disks at the end of a run: `keep` (default), `commit` (written into the
+   * images; takes its time) or `discard`. A run that ends by a fault, or is saved, keeps them.
+   */
+  readonly undoAtEnd?: UndoAction;
   /** The machine is saved: it goes on from there when it is started. It must be built as it was. */
   readonly savedState?: SavedStateSource;
 }
@@ -222,6 +230,9 @@ export function checkConfiguration(configuration: MachineConfiguration): void {
     if (drive.media) checkMedia(`${key}.media`, drive.media);
     else if (drive.kind === 'disk') fail(`${key}.media`, 'a hard disk needs an image');
   });
+  const { undoAtEnd } = configuration;
+  if (undoAtEnd !== undefined && !['keep', 'commit', 'discard'].includes(undoAtEnd))
+    fail('undoAtEnd', `must be keep, commit or discard, found ${String(undoAtEnd)}`);
   if (floppies.length > 2) fail('floppies', 'at most two drives');
   floppies.forEach((drive, i) => drive.media && checkMedia(`floppies[${i}].media`, drive.media));
   if (serial.length > 2) fail('serial', 'at most two ports');

@@ -7,7 +7,8 @@ import type {
   FloppyDriveConfiguration,
 } from './configuration.ts';
 import type { IdeDriveConfiguration, MachineConfiguration, ParallelConfiguration } from './configuration.ts';
-import type { SavedStateSource, SerialConfiguration, SmbiosConfiguration, TripleFaultPolicy } from './configuration.ts';
+import type { SavedStateSource, SerialConfiguration, SmbiosConfiguration } from './configuration.ts';
+import type { TripleFaultPolicy, UndoAction } from './configuration.ts';
 import type { NetworkAdapterConfiguration } from '../network/configuration.ts';
 import { dynamicMac, parseMac } from '../network/mac-address.ts';
 import type { VideoAdapterKind } from './configuration.ts';
@@ -43,6 +44,7 @@ export interface ResolvedConfiguration {
   readonly firmware: FirmwareConfiguration;
   readonly smbios: SmbiosConfiguration;
   readonly savedState: SavedStateSource | undefined;
+  readonly undoAtEnd: UndoAction;
 }
 
 const MIB = 1 << 20;
@@ -77,6 +79,7 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     firmware: given.firmware ?? {},
     smbios: given.smbios ?? {},
     savedState: given.savedState,
+    undoAtEnd: given.undoAtEnd ?? 'keep',
   };
 }
 

@@ -6,7 +6,16 @@ import type { RegisterState, TripleFaultReport } from '../../cpu/processor.ts';
 
 /** States in the order of the product; the constant names are those of `VMVMState` without its prefix. */
 export type MachineState =
-  'TurnedOff' | 'Saved' | 'TurningOn' | 'Restoring' | 'Running' | 'Paused' | 'Saving' | 'TurningOff' | 'DeleteMachine';
+  | 'TurnedOff'
+  | 'Saved'
+  | 'TurningOn'
+  | 'Restoring'
+  | 'Running'
+  | 'Paused'
+  | 'Saving'
+  | 'TurningOff'
+  | 'MergingDrives'
+  | 'DeleteMachine';
 
 /** Who caused a state change or an ending. */
 export type MachineReason = 'host' | 'guest' | 'tripleFault' | 'debugExit' | 'crash' | 'disk';
@@ -34,7 +43,7 @@ interface EventData {
   /** The last event of a run. `code` is the debug-exit code, if that ended it; `saved` tells that a state was written. */
   'vm.ended': { readonly code?: number; readonly message?: string; readonly saved?: boolean };
   /** A long operation goes on: the part that is done, 0 to 1. */
-  'vm.task.progress': { readonly task: 'save'; readonly done: number };
+  'vm.task.progress': { readonly task: 'save' | 'commit'; readonly done: number };
   /** Another video mode; for text `width` and `height` count characters, else pixels. */
   'vm.screen.mode': { readonly mode: 'text' | 'graphics'; readonly width: number; readonly height: number };
   'vm.serial.output': { readonly port: number; readonly bytes: Uint8Array };

@@ -1,6 +1,6 @@
 /** A machine in the caller's own thread, for hosts without workers and for tests: the same messages, handed over in turns. */
 import type { MachineThread } from './client.ts';
-import type { MachineHostServices } from './machine.ts';
+import type { MachineHostServices } from './host-services.ts';
 import type { Message, Request } from './protocol.ts';
 import { serveMachine } from './server.ts';
 

@@ -10,6 +10,7 @@ import type {
   MediaArgument,
   Mouse,
   SerialPort,
+  TurnOffOptions,
   VirtualMachine,
 } from './api.ts';
 import { Client } from './client.ts';
@@ -192,9 +193,14 @@ export class MachineHost implements VirtualMachine {
     return this.#ask('reset', undefined);
   }
 
-  async turnOff(): Promise<void> {
-    if (this.#client && this.#state !== 'TurnedOff' && this.#state !== 'Saved') await this.#ask('turnOff', undefined);
+  async turnOff(options: TurnOffOptions = {}): Promise<void> {
+    if (this.#client && this.#state !== 'TurnedOff' && this.#state !== 'Saved')
+      await this.#ask('turnOff', options.undo);
     await this.#closing;
+  }
+
+  cancelCommit(): Promise<void> {
+    return this.#ask('cancelCommit', undefined);
   }
 
   pressPowerButton(): Promise<void> {

@@ -6,27 +6,21 @@ import type { ResetCause as Cause } from '../../devices/device.ts';
 import { ResetCause } from '../../devices/device.ts';
 import type { RegisterState } from '../../cpu/processor.ts';
 import { StopReason } from '../../cpu/processor.ts';
-import type { FirmwareImages } from '../firmware/images.ts';
 import type { FramePort } from '../network/frame-pipe.ts';
-import type { NetworkServices } from '../network/networks.ts';
 import type { AdapterStatistics, AdapterWire } from './adapter-wire.ts';
 import { openNetworks } from './adapters.ts';
 import type { MachineStatistics } from './api.ts';
 import { Board } from './board.ts';
-import type { BoardSignals, CreateProcessor } from './board.ts';
-import type {
-  FirmwareConfiguration,
-  MachineConfiguration,
-  MediaSource,
-  SavedStateSource,
-  VideoAdapterKind,
-} from './configuration.ts';
+import type { BoardSignals } from './board.ts';
+import type { MachineConfiguration, MediaSource, SavedStateSource, UndoAction } from './configuration.ts';
 import { clockStart, resolveConfiguration } from './defaults.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
 import { closeDriveMedia, ideName, openDriveMedia } from './drives.ts';
+import type { DiskTask } from '../../vhd/index.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
+import type { Emit, MachineHostServices } from './host-services.ts';
 import type { MachineEnd, MachineEventData, MachineEventType, MachineReason, MachineState } from './events.ts';
-import type { MediaOpener } from './media.ts';
+import { asMediaError } from './media.ts';
 import { Outputs } from './outputs.ts';
 import { createPacer, initialRate } from './pacing.ts';
 import type { Powered } from './powered.ts';
@@ -35,31 +29,7 @@ import { OpenState } from './saving.ts';
 import { Scheduler } from './scheduler.ts';
 import { ScreenWatch } from './screen-watch.ts';
 import { asSavedStateError, savedStateError } from './state-errors.ts';
-import type { StateFiles } from './state-files.ts';
 import { Sleeper, nextTurn } from './turns.ts';
-
-/** What the machine needs of its host. */
-export interface MachineHostServices {
-  readonly opener: MediaOpener;
-  readonly createProcessor: CreateProcessor;
-  loadFirmware(configuration: FirmwareConfiguration, adapter: VideoAdapterKind): FirmwareImages;
-  readonly stateFiles: StateFiles;
-  /** Default: networks of guests only. */
-  readonly network?: NetworkServices;
-  /** Monotonic milliseconds. */
-  hostTime(): number;
-  /** Milliseconds since 1970. */
-  wallClock(): number;
-  /** Minutes by which the host's time zone is ahead of UTC. */
-  zoneMinutes(): number;
-}
-
-export type Emit = <T extends MachineEventType>(
-  type: T,
-  data: MachineEventData<T>,
-  vtime: number,
-  reason?: MachineReason,
-) => void;
 
 /** Host milliseconds between two turns of the event loop. */
 const SLICE_MS = 8;
@@ -138,6 +108,8 @@ export class Machine {
     this.#leds = JSON.stringify({ scroll: false, num: false, caps: false });
     const supplied = services.loadFirmware(configuration.firmware, configuration.videoAdapter);
     const firmware = state ? { ...supplied, bios: state.bios() } : supplied;
+    for (const { media: source } of configuration.ide)
+      if (source) asMediaError(source, () => services.undo?.recover(source));
     const media = openDriveMedia(configuration, services.opener, (place) => state?.contents(place));
     try {
       state?.checkMedia(media);
@@ -230,25 +202,64 @@ export class Machine {
     this.#run('host');
   }
 
-  /** Cuts the power. Does nothing when off. */
-  powerOff(end: MachineEnd = { reason: 'host' }): void {
+  /**
+   * Cuts the power. Does nothing when off.
+   * @param undo what becomes of the undo disks; by default what the configuration says, `keep` after a fault
+   */
+  powerOff(end: MachineEnd = { reason: 'host' }, undo?: UndoAction): void {
     const powered = this.#powered;
-    if (!powered) return;
+    if (!powered || this.#ending) return;
     powered.outputs.end();
-    powered.networks.close();
     powered.restoring?.state.close();
     this.#enter('TurningOff', end.reason);
     const vtime = this.vtime;
     closeDriveMedia(powered.media, (message) =>
       this.#tell('disk.error', { device: 'disk', operation: 'close', message }),
     );
-    this.#enter('DeleteMachine', end.reason);
-    this.#powered = undefined;
-    this.#state = 'TurnedOff';
-    this.#emit('vm.state.changed', { state: 'TurnedOff' }, vtime, end.reason);
-    const { reason, ...data } = end;
-    this.#emit('vm.ended', data, vtime, reason);
-    this.#sleeper.wake();
+    const orderly = end.reason === 'guest' || end.reason === 'host' || end.reason === 'debugExit';
+    const action = undo ?? (orderly && !end.saved ? this.configuration.undoAtEnd : 'keep');
+    const disks = powered.media.disks.flatMap((disk) => disk?.undo ?? []);
+    const finish = (): void => {
+      this.#enter('DeleteMachine', end.reason);
+      this.#powered = undefined;
+      this.#ending = undefined;
+      this.#state = 'TurnedOff';
+      this.#emit('vm.state.changed', { state: 'TurnedOff' }, vtime, end.reason);
+      const { reason, ...data } = end;
+      this.#emit('vm.ended', data, vtime, reason);
+      this.#sleeper.wake();
+    };
+    if (action === 'keep' || disks.length === 0 || !this.#services.undo) return finish();
+    this.#ending = this.#endUndo(this.#services.undo.end(disks, action), action, end).then(finish);
+  }
+
+  /** Resolves when a machine that is being turned off is off. */
+  get ended(): Promise<void> {
+    return this.#ending ?? Promise.resolve();
+  }
+
+  #ending: Promise<void> | undefined;
+  #undoTask: DiskTask<void> | undefined;
+
+  async #endUndo(task: DiskTask<void>, action: UndoAction, end: MachineEnd): Promise<void> {
+    if (action === 'commit') this.#enter('MergingDrives', end.reason);
+    this.#undoTask = task;
+    try {
+      await task.run({
+        onProgress: ({ done, total }) => this.#tell('vm.task.progress', { task: 'commit', done: done / total }),
+      });
+    } catch (error) {
+      const message = `the undo disks are kept: ${error instanceof Error ? error.message : String(error)}`;
+      this.#tell('disk.error', { device: 'undo disks', operation: action, message });
+    } finally {
+      this.#undoTask = undefined;
+    }
+  }
+
+  /** Stops the commit of undo disks; they are kept then. @throws VirtualServerError `VS_INVALID_STATE` */
+  cancelCommit(): void {
+    this.#require('cancel the commit of undo disks', 'MergingDrives');
+    this.#undoTask?.cancel();
   }
 
   /**
@@ -523,7 +534,7 @@ export class Machine {
       if (now - start >= SLICE_MS) break;
     }
     powered.busyMs += now - start;
-    if (this.#powered !== powered) return 0;
+    if (this.#powered !== powered || this.#ending) return 0;
     outputs.flush();
     screen.ranUntil(now);
     powered.settleIn = board.drives.settle(now);

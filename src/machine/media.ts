@@ -1,6 +1,7 @@
 /** Media as the drives take them, from bytes; files are opened by node-media.ts behind the same interface. */
 import type { BlockMedia, CdMedia } from '../../devices/ide/media.ts';
 import { CD_BLOCK_BYTES } from '../../devices/ide/media.ts';
+import type { UndoDisk } from '../disks/undo-journal.ts';
 import type { DiskGeometry } from '../../devices/ide/ata-disk.ts';
 import { MemoryFile, RawImage, looksLikeVhd, openVhd } from '../../vhd/index.ts';
 import type { DiskImage, RandomAccessFile } from '../../vhd/index.ts';
@@ -23,6 +24,8 @@ export interface SavedContents {
 
 /** What saved states need to know of a medium. */
 export interface OpenedMedium {
+  /** The undo disk, if changes go to one. */
+  readonly undo?: UndoDisk | undefined;
   /** Files of the host that it is made of: image, parents, undo disk. */
   readonly files?: readonly string[];
   readonly contents?: MediumContents | undefined;

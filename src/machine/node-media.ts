@@ -1,6 +1,6 @@
 /** Opens the image files of a configuration, on Node. */
 import { openCd, openDisk, openFloppy } from '../disks/index.ts';
-import type { WriteMode } from '../disks/index.ts';
+import type { OpenDisk, UndoDisk, WriteMode } from '../disks/index.ts';
 import type { DiskMode, MediaSource } from './configuration.ts';
 import type { MediaOpener } from './media.ts';
 import { asMediaError, bytesOpener, savedFile } from './media.ts';
@@ -18,16 +18,25 @@ const modeOf = (source: MediaSource): { mode: WriteMode; undoPath?: string } => 
   ...(source.undoPath === undefined ? {} : { undoPath: source.undoPath }),
 });
 
+/** Says where the undo disk is, if there is one. */
+function withUndo(disk: OpenDisk, { parentFolders }: MediaSource): OpenDisk & { readonly undo: UndoDisk | undefined } {
+  const { path, undoPath } = disk;
+  return Object.assign(disk, { undo: undoPath === undefined ? undefined : { path, undoPath, parentFolders } });
+}
+
 export const nodeOpener: MediaOpener = {
   disk: (source, saved) =>
     source.path === undefined
       ? bytesOpener.disk(source, saved)
       : asMediaError(source, () =>
-          openDisk(source.path!, {
-            ...modeOf(source),
-            parentFolders: source.parentFolders,
-            memoryUndo: saved && savedFile(`${source.path} (changes in memory)`, saved),
-          }),
+          withUndo(
+            openDisk(source.path!, {
+              ...modeOf(source),
+              parentFolders: source.parentFolders,
+              memoryUndo: saved && savedFile(`${source.path} (changes in memory)`, saved),
+            }),
+            source,
+          ),
         ),
   cd: (source, saved) =>
     source.path === undefined

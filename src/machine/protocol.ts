@@ -3,7 +3,7 @@ import type { RegisterState } from '../../cpu/processor.ts';
 import type { FramePort } from '../network/frame-pipe.ts';
 import type { AdapterStatistics } from './adapter-wire.ts';
 import type { MachineStatistics, ScreenImage, ScreenState } from './api.ts';
-import type { MachineConfiguration, MediaSource, SavedStateSource } from './configuration.ts';
+import type { MachineConfiguration, MediaSource, SavedStateSource, UndoAction } from './configuration.ts';
 import type { ErrorCode } from './errors.ts';
 import { ErrorCode as Codes, VirtualServerError } from './errors.ts';
 import type { MachineEvent } from './events.ts';
@@ -15,7 +15,8 @@ export interface Operations {
   pause: [undefined, void];
   resume: [undefined, void];
   reset: [undefined, void];
-  turnOff: [undefined, void];
+  turnOff: [UndoAction | undefined, void];
+  cancelCommit: [undefined, void];
   /** Writes the machine's state to the file, or gives it as bytes, and turns the machine off. */
   save: [string | undefined, SavedStateSource];
   pressPowerButton: [undefined, void];

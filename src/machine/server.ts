@@ -1,6 +1,6 @@
 /** The machine's side of the line: carries out requests on a `Machine` and sends its events. */
-import type { Emit } from './machine.ts';
-import type { MachineHostServices } from './machine.ts';
+import type { Emit } from './host-services.ts';
+import type { MachineHostServices } from './host-services.ts';
 import { Machine } from './machine.ts';
 import type { MachineEvent } from './events.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
@@ -76,7 +76,11 @@ class MachineServer {
       pause: () => this.#on().pause(),
       resume: () => this.#on().resume(),
       reset: () => this.#on().reset(),
-      turnOff: () => this.#machine?.powerOff(),
+      turnOff: (undo) => {
+        this.#machine?.powerOff({ reason: 'host' }, undo);
+        return this.#machine?.ended;
+      },
+      cancelCommit: () => this.#on().cancelCommit(),
       save: (path) => this.#on().save(path),
       pressPowerButton: () => this.#on().pressPowerButton(),
       readScreen: () => this.#on().screen.read(),

@@ -14,7 +14,7 @@ import { nodeServices } from '../../src/machine/node-services.ts';
 import { nodeStateFiles } from '../../src/machine/node-state-files.ts';
 import { savedConfiguration } from '../../src/machine/saving.ts';
 import { bytesStateFiles } from '../../src/machine/state-files.ts';
-import type { MachineHostServices } from '../../src/machine/machine.ts';
+import type { MachineHostServices } from '../../src/machine/host-services.ts';
 
 const DEMO = readFileSync(join(import.meta.dirname, '..', '..', 'src', 'demo', 'demo.img'));
 const folder = mkdtempSync(join(tmpdir(), 'virtualserver-state-'));
