@@ -3,7 +3,7 @@ import { type Expr, type FunctionRef, i32, i64, type Local, type V128, type Valu
 import { STATE } from '../layout.ts';
 import type { InstructionContext } from '../semantics/context.ts';
 import { VECTOR } from '../state.ts';
-import { isErrorPending } from '../x87/format.ts';
+import { isErrorPending, status, STATUS } from '../x87/format.ts';
 import { PENDING } from './mxcsr.ts';
 import { i32x4, i64x2 } from './simd.ts';
 
@@ -29,8 +29,11 @@ export const enterSse = (c: Context): void => trap(c, STATE.SSE_TRAP);
 
 /** #UD, #NM and a pending x87 error of MMX instructions; `startMmx` follows among the commits. */
 export function enterMmx(c: Context): void {
-  trap(c, STATE.MMX_TRAP);
-  pendingX87(c);
+  const vector = i32.load(0, STATE.MMX_TRAP);
+  c.f.if(i32.or(vector, i32.and(status(), STATUS.ES)), () => {
+    trap(c, STATE.MMX_TRAP);
+    pendingX87(c);
+  });
 }
 export function pendingX87(c: Context): void {
   c.raiseIf(isErrorPending(), VECTOR.MF);

@@ -15,7 +15,7 @@ import {
   type V128,
 } from '../emitter/index.ts';
 import { mxcsr, MXCSR, quietRounding } from './mxcsr.ts';
-import { bits, f32x4, f64x2, i32x4, i64x2 } from './simd.ts';
+import { bits, f32x4, f64x2, i32x4, i64x2, ZERO } from './simd.ts';
 import { DOUBLES, type LaneType, magnitudes, SINGLES, type Vector } from './vectors.ts';
 
 /** Result of an instruction, or a branch to `general` before anything has changed. */
@@ -161,6 +161,36 @@ export const fastFlags =
     const [x, y] = comparable(f, scalar, destination, b, general);
     const { lt, eq } = scalar.ops;
     return i32.or(lt(x as never, y as never), i32.shl(eq(x as never, y as never), 6));
+  };
+
+/** CMPcc with a predicate 0-7 known as code is generated: EQ LT LE UNORD and their negations. */
+export const fastCompareVector =
+  (name: string, predicate: number): FastVector =>
+  (f, a, b, general) => {
+    const t = name.endsWith('ps') ? SINGLES : DOUBLES;
+    const nan = bits.or(t.float.ne(a, a), t.float.ne(b, b));
+    f.brIf(general, bits.any(bits.or(nan, bits.or(denormal(t, a), denormal(t, b)))));
+    const kind = predicate & 3;
+    const holds = kind === 3 ? ZERO : t.float[(['eq', 'lt', 'le'] as const)[kind]!](a, b);
+    return predicate & 4 ? bits.not(holds) : holds;
+  };
+export const fastCompareScalar =
+  (size: 4 | 8, predicate: number): FastScalar =>
+  (f, destination, b, general) => {
+    const s = size === 4 ? SINGLE : DOUBLE;
+    const [x, y] = comparable(f, s, destination, b, general);
+    const { eq, lt, gt } = s.ops;
+    const kind = predicate & 3;
+    const holds = [
+      () => eq(x as never, y as never),
+      () => lt(x as never, y as never),
+      () => i32.eqz(gt(x as never, y as never)),
+      () => i32.const(0),
+    ][kind]!();
+    const truth = predicate & 4 ? i32.eqz(holds) : holds;
+    return size === 4
+      ? i32x4.replace(destination, 0, i32.sub(0, truth))
+      : i64x2.replace(destination, 0, i64.sub(0n, i64.extend_u(truth)));
   };
 
 // Conversions.

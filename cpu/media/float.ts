@@ -12,7 +12,15 @@ import {
   startMmx,
   xmmSource,
 } from './access.ts';
-import { FAST_SCALAR, FAST_VECTOR, fastFlags, fastFromInteger, fastToInteger } from './fast.ts';
+import {
+  FAST_SCALAR,
+  FAST_VECTOR,
+  fastCompareScalar,
+  fastCompareVector,
+  fastFlags,
+  fastFromInteger,
+  fastToInteger,
+} from './fast.ts';
 import { FUNCTION_PREFIX } from './mxcsr.ts';
 import { i32x4, i64x2, low64 } from './simd.ts';
 
@@ -78,10 +86,34 @@ export const compare =
   (name: string, size: 4 | 8 | 16): Emit =>
   (c) => {
     enterSse(c);
-    const b = c.f.let(xmmSource(c, size));
-    const r = call(c, 'v128', named(name), c.readXmmReg(), b, c.immediate());
-    raisePending(c);
-    c.writeXmmReg(r);
+    const { f } = c;
+    const predicate = c.immediate();
+    const complete = (a: V128, b: V128): void => {
+      const r = call(c, 'v128', named(name), a, b, predicate);
+      raisePending(c);
+      c.writeXmmReg(r);
+    };
+    const known = predicate.constant;
+    if (known === undefined) {
+      const b = f.let(xmmSource(c, size));
+      complete(c.readXmmReg(), b);
+    } else if (size === 16) {
+      const b = f.let(xmmSource(c, size));
+      const a = f.let(c.readXmmReg());
+      fastOrGeneral(
+        c,
+        (general) => c.writeXmmReg(fastCompareVector(name, known)(f, a, b, general)),
+        () => complete(a, b),
+      );
+    } else {
+      const b = scalarSource(c, size);
+      const a = f.let(c.readXmmReg());
+      fastOrGeneral(
+        c,
+        (general) => c.writeXmmReg(fastCompareScalar(size, known)(f, a, b, general)),
+        () => complete(a, splat(b)),
+      );
+    }
   };
 /** COMIS, UCOMIS: ZF PF CF from the comparison, OF SF AF become 0. */
 export const compareFlags =

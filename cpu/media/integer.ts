@@ -1,12 +1,32 @@
 /** MMX and SSE2 integer instructions: the operations of packed.ts with their operands. Intel SDM volume 2. */
-import { i32, type Local, v128 } from '../emitter/index.ts';
+import { type Expr, i32, type Local, type V128, v128 } from '../emitter/index.ts';
 import { STATE } from '../layout.ts';
 import { type Context, type Emit, enterMmx, enterSse, mmxSource, shared, startMmx, xmmSource } from './access.ts';
-import { align, type Packed, type PackedImmediate, type Shift, shiftBytes, shiftLanes } from './packed.ts';
-import { i64, i64x2, i8x16, low64, qwords } from './simd.ts';
+import {
+  align,
+  type Packed,
+  type PackedImmediate,
+  type Shift,
+  shiftBytes,
+  shiftLanes,
+  shiftLanesBy,
+} from './packed.ts';
+import { i16x8, i64, i64x2, i8x16, low64, ZERO } from './simd.ts';
 
 /** Where instructions with a lane number in the immediate keep the register they index. */
 const LANES = STATE.SCRATCH + 0x90;
+
+/** The immediate: a constant if it is known as code is generated, else a local. */
+export function immediateOf(c: Context): Expr<'i32'> {
+  const immediate = c.immediate();
+  return immediate.constant === undefined ? c.f.let(immediate) : immediate;
+}
+/** Lanes shifted by the immediate. */
+function shiftByImmediate(c: Context, shift: Shift, a: V128): V128 {
+  const known = c.immediate().constant;
+  if (known !== undefined) return shiftLanesBy(shift, a, known & 0xff);
+  return shiftLanes(shift, a, c.f.let(i64.extend_u(c.immediate())));
+}
 
 /** XMM = XMM op XMM/m128. */
 export const xmm = shared((operation: Packed): Emit => (c) => {
@@ -23,8 +43,8 @@ export const mmx =
   (c) => {
     enterMmx(c);
     const { f } = c;
-    const b = f.let(low64(mmxSource(c, size)));
-    const a = f.let(low64(c.readMmxReg()));
+    const b = f.let(i64x2.splat(mmxSource(c, size)));
+    const a = f.let(i64x2.splat(c.readMmxReg()));
     const result = f.let(i64x2.extract(operation(a, b, f), 0));
     startMmx(c);
     c.writeMmxReg(result);
@@ -45,7 +65,7 @@ export const mmxShift =
     enterMmx(c);
     const { f } = c;
     const count = f.let(mmxSource(c));
-    const result = f.let(i64x2.extract(shiftLanes(shift, low64(c.readMmxReg()), count), 0));
+    const result = f.let(i64x2.extract(shiftLanes(shift, i64x2.splat(c.readMmxReg()), count), 0));
     startMmx(c);
     c.writeMmxReg(result);
   };
@@ -54,17 +74,14 @@ export const xmmShiftImmediate =
   (shift: Shift): Emit =>
   (c) => {
     enterSse(c);
-    const { f } = c;
-    const count = f.let(i64.extend_u(c.immediate()));
-    c.writeXmmRm(shiftLanes(shift, c.readXmmRm(), count));
+    c.writeXmmRm(shiftByImmediate(c, shift, c.readXmmRm()));
   };
 export const mmxShiftImmediate =
   (shift: Shift): Emit =>
   (c) => {
     enterMmx(c);
     const { f } = c;
-    const count = f.let(i64.extend_u(c.immediate()));
-    const result = f.let(i64x2.extract(shiftLanes(shift, low64(c.readMmxRm()), count), 0));
+    const result = f.let(i64x2.extract(shiftByImmediate(c, shift, i64x2.splat(c.readMmxRm())), 0));
     startMmx(c);
     c.writeMmxRm(result);
   };
@@ -72,8 +89,7 @@ export const xmmShiftBytes =
   (left: boolean): Emit =>
   (c) => {
     enterSse(c);
-    const { f } = c;
-    c.writeXmmRm(shiftBytes(left, c.readXmmRm(), f.let(c.immediate())));
+    c.writeXmmRm(shiftBytes(left, c.readXmmRm(), immediateOf(c)));
   };
 
 /** XMM = XMM op XMM/m128 with an immediate. */
@@ -84,7 +100,7 @@ export const xmmImmediate =
     const { f } = c;
     const b = f.let(xmmSource(c, 16));
     const a = f.let(c.readXmmReg());
-    c.writeXmmReg(operation(a, b, f.let(c.immediate())));
+    c.writeXmmReg(operation(a, b, immediateOf(c)));
   };
 /** PSHUFW: as PSHUFLW. */
 export const mmxImmediate =
@@ -92,8 +108,8 @@ export const mmxImmediate =
   (c) => {
     enterMmx(c);
     const { f } = c;
-    const b = f.let(low64(mmxSource(c)));
-    const result = f.let(i64x2.extract(operation(b, b, f.let(c.immediate())), 0));
+    const b = f.let(i64x2.splat(mmxSource(c)));
+    const result = f.let(i64x2.extract(operation(b, b, immediateOf(c)), 0));
     startMmx(c);
     c.writeMmxReg(result);
   };
@@ -103,7 +119,7 @@ export const mmxAlign: Emit = (c) => {
   const { f } = c;
   const b = mmxSource(c);
   const both = f.let(i64x2.replace(low64(b), 1, c.readMmxReg()));
-  const result = f.let(i64x2.extract(align(qwords(0n, 0n), both, f.let(c.immediate())), 0));
+  const result = f.let(i64x2.extract(align(ZERO, both, immediateOf(c)), 0));
   startMmx(c);
   c.writeMmxReg(result);
 };
@@ -169,12 +185,22 @@ export const pinsrwXmm: Emit = (c) => {
   enterSse(c);
   const { f } = c;
   const value = f.let(c.isMemory ? c.load(2) : c.readRm(4));
+  const known = c.immediate().constant;
+  if (known !== undefined) {
+    c.writeXmmReg(i16x8.replace(c.readXmmReg(), known & 7, value));
+    return;
+  }
   f.storeV128(0, c.readXmmReg(), LANES);
   f.store16(lane(c, 8), value, LANES);
   c.writeXmmReg(v128.load(0, LANES));
 };
 export const pextrwXmm: Emit = (c) => {
   enterSse(c);
+  const known = c.immediate().constant;
+  if (known !== undefined) {
+    c.writeReg(4, i16x8.extract_u(c.readXmmRm(), known & 7));
+    return;
+  }
   c.f.storeV128(0, c.readXmmRm(), LANES);
   c.writeReg(4, i32.load16_u(lane(c, 8), LANES));
 };

@@ -3,7 +3,7 @@
  * the low half.
  */
 import { shared } from './access.ts';
-import { type FunctionBuilder, i32, type Local, select, type V128 } from '../emitter/index.ts';
+import { type Expr, type FunctionBuilder, i32, type Local, select, type V128 } from '../emitter/index.ts';
 import {
   bits,
   bytes,
@@ -123,26 +123,50 @@ export interface Shift {
   readonly width: 16 | 32 | 64;
   readonly kind: 'left' | 'right' | 'arithmetic';
 }
+const lanesOf = (width: 16 | 32 | 64) => (width === 16 ? i16x8 : width === 32 ? i32x4 : i64x2);
+const signedLanesOf = (width: 16 | 32 | 64) => (width === 16 ? i16x8 : i32x4);
 /** Shifts all lanes by one count; counts beyond the width give zeros, or copies of the sign. */
 export function shiftLanes({ width, kind }: Shift, a: V128, count: Local<'i64'>): V128 {
-  const lanes = width === 16 ? i16x8 : width === 32 ? i32x4 : i64x2;
+  const lanes = lanesOf(width);
   const within = i64.lt_u(count, BigInt(width));
-  if (kind === 'arithmetic') {
-    const signed = width === 16 ? i16x8 : i32x4;
-    return signed.shr_s(a, select(within, i32.wrap(count), i32.const(width - 1)));
-  }
+  if (kind === 'arithmetic')
+    return signedLanesOf(width).shr_s(a, select(within, i32.wrap(count), i32.const(width - 1)));
   const amount = i32.wrap(count);
   return select(within, kind === 'left' ? lanes.shl(a, amount) : lanes.shr_u(a, amount), ZERO);
 }
+/** The same with a count known when code is generated. */
+export function shiftLanesBy({ width, kind }: Shift, a: V128, count: number): V128 {
+  if (kind === 'arithmetic') return signedLanesOf(width).shr_s(a, i32.const(Math.min(count, width - 1)));
+  if (count >= width) return ZERO;
+  const lanes = lanesOf(width);
+  return kind === 'left' ? lanes.shl(a, i32.const(count)) : lanes.shr_u(a, i32.const(count));
+}
 
 const IOTA = bytes(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+/** Bytes `from` to `from` + 15 of low:high, 32 bytes. */
+const window = (low: V128, high: V128, from: number): V128 =>
+  shuffle(
+    low,
+    high,
+    Array.from({ length: 16 }, (_, i) => from + i),
+  );
 /** PSLLDQ, PSRLDQ: by whole bytes. */
-export function shiftBytes(left: boolean, a: V128, count: Local<'i32'>): V128 {
+export function shiftBytes(left: boolean, a: V128, count: Expr<'i32'>): V128 {
+  const known = count.constant;
+  if (known !== undefined) {
+    const n = Math.min(known & 0xff, 16);
+    return left ? window(ZERO, a, 16 - n) : window(a, ZERO, n);
+  }
   const limited = i8x16.splat(select(i32.lt_u(count, 16), count, i32.const(16)));
   return i8x16.swizzle(a, left ? i8x16.sub(IOTA, limited) : i8x16.add(IOTA, limited));
 }
 /** PALIGNR: 16 bytes of a:b from byte `count` on. */
-export function align(a: V128, b: V128, count: Local<'i32'>): V128 {
+export function align(a: V128, b: V128, count: Expr<'i32'>): V128 {
+  const known = count.constant;
+  if (known !== undefined) {
+    const n = Math.min(known & 0xff, 32);
+    return n <= 16 ? window(b, a, n) : window(a, ZERO, n - 16);
+  }
   const limited = i8x16.splat(select(i32.lt_u(count, 32), count, i32.const(32)));
   const low = i8x16.add(IOTA, limited);
   return bits.or(i8x16.swizzle(b, low), i8x16.swizzle(a, i8x16.sub(low, i8x16.splat(i32.const(16)))));
@@ -176,23 +200,55 @@ const wordIndices = (immediate: Local<'i32'>, high: boolean): V128 => {
   return i16x8.add(i16x8.mul(fields, i16x8.splat(i32.const(0x0202))), words(...base));
 };
 
-/** An operation with an 8-bit immediate. */
-export type PackedImmediate = (a: V128, b: V128, immediate: Local<'i32'>) => V128;
-export const pshufd: PackedImmediate = (_a, b, immediate) => i8x16.swizzle(b, dwordIndices(immediate, 0x03020100));
-export const pshuflw: PackedImmediate = (_a, b, immediate) => i8x16.swizzle(b, wordIndices(immediate, false));
-export const pshufhw: PackedImmediate = (_a, b, immediate) => i8x16.swizzle(b, wordIndices(immediate, true));
-export const shufps: PackedImmediate = (a, b, immediate) => {
-  // Indices beyond 15 yield zero: the two halves are joined by OR.
-  const beyond = 0xffffffff;
-  return bits.or(
-    i8x16.swizzle(a, bits.or(dwordIndices(immediate, 0x03020100), dwords(0, 0, beyond, beyond))),
-    i8x16.swizzle(b, bits.or(dwordIndices(immediate, 0x03020100), dwords(beyond, beyond, 0, 0))),
-  );
-};
-export const shufpd: PackedImmediate = (a, b, immediate) =>
-  i64x2.replace(
+/** An operation with an 8-bit immediate: a local, or a constant when it is known as code is generated. */
+export type PackedImmediate = (a: V128, b: V128, immediate: Expr<'i32'>) => V128;
+
+/** Chooses the way by whether the immediate is known. `lanes`: the four two-bit fields to indices of lanes of `size` bytes in a:b. */
+const byFields =
+  (
+    size: 2 | 4,
+    lanes: (fields: readonly number[]) => readonly number[],
+    general: (a: V128, b: V128, immediate: Local<'i32'>) => V128,
+  ): PackedImmediate =>
+  (a, b, immediate) => {
+    const known = immediate.constant;
+    if (known === undefined) return general(a, b, immediate as Local<'i32'>);
+    return shuffle(a, b, laneBytes(size, ...lanes([0, 2, 4, 6].map((at) => (known >> at) & 3))));
+  };
+export const pshufd: PackedImmediate = byFields(
+  4,
+  (fields) => fields.map((n) => 4 + n),
+  (_a, b, immediate) => i8x16.swizzle(b, dwordIndices(immediate, 0x03020100)),
+);
+export const pshuflw: PackedImmediate = byFields(
+  2,
+  (fields) => [...fields.map((n) => 8 + n), 12, 13, 14, 15],
+  (_a, b, immediate) => i8x16.swizzle(b, wordIndices(immediate, false)),
+);
+export const pshufhw: PackedImmediate = byFields(
+  2,
+  (fields) => [8, 9, 10, 11, ...fields.map((n) => 12 + n)],
+  (_a, b, immediate) => i8x16.swizzle(b, wordIndices(immediate, true)),
+);
+export const shufps: PackedImmediate = byFields(
+  4,
+  ([p, q, r, s]) => [p!, q!, 4 + r!, 4 + s!],
+  (a, b, immediate) => {
+    // Indices beyond 15 yield zero: the two halves are joined by OR.
+    const beyond = 0xffffffff;
+    return bits.or(
+      i8x16.swizzle(a, bits.or(dwordIndices(immediate, 0x03020100), dwords(0, 0, beyond, beyond))),
+      i8x16.swizzle(b, bits.or(dwordIndices(immediate, 0x03020100), dwords(beyond, beyond, 0, 0))),
+    );
+  },
+);
+export const shufpd: PackedImmediate = (a, b, immediate) => {
+  const known = immediate.constant;
+  if (known !== undefined) return shuffle(a, b, laneBytes(8, known & 1, 2 + ((known >> 1) & 1)));
+  return i64x2.replace(
     i64x2.splat(select(i32.and(immediate, 1), i64x2.extract(a, 1), i64x2.extract(a, 0))),
     1,
     select(i32.and(immediate, 2), i64x2.extract(b, 1), i64x2.extract(b, 0)),
   );
+};
 export const palignr: PackedImmediate = (a, b, immediate) => align(a, b, immediate);

@@ -53,6 +53,8 @@ export const i8x16 = {
 };
 
 export const i16x8 = {
+  extract_u: (a: V128, lane: number): Expr<'i32'> => v128.scalar('i32', 25, [a], [lane]),
+  replace: (a: V128, lane: number, value: Expr<'i32'>): V128 => v128.op(26, [a, value], [lane]),
   splat: (a: Expr<'i32'>): V128 => v128.op(16, [a]),
   eq: binary(45),
   lt_s: binary(47),

@@ -69,7 +69,7 @@ const registerCompare = [
   line('db f0+i', 'fcomi', 'ST,STi', x87.compareFlags(false, false), CMOV),
   line('df e8+i', 'fucomip', 'ST,STi', x87.compareFlags(true, true), CMOV),
   line('df f0+i', 'fcomip', 'ST,STi', x87.compareFlags(false, true), CMOV),
-  line('d9 e4', 'ftst', '', x87.simple('Test')),
+  line('d9 e4', 'ftst', '', x87.test),
   line('d9 e5', 'fxam', '', x87.simple('Examine')),
 ];
 

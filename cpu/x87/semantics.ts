@@ -15,6 +15,7 @@ import {
   EXCEPTIONS,
   isErrorPending,
   status,
+  STATUS,
   SUMMARY,
   top,
 } from './format.ts';
@@ -172,6 +173,21 @@ export const compareRegister =
       },
     );
   };
+/** FTST: ST(0) compared with 0. */
+export const test: Emit = (c) => {
+  const word = wait(c);
+  record(c);
+  fastOrGeneral(
+    c,
+    (general) => {
+      const stack = new Stack(c, word);
+      const x = stack.read(stack.top);
+      c.f.brIf(general, i32.eqz(i32.and(stack.holds(stack.top), fast.isNormal(x))));
+      stack.reportConditions(i32.and(i32.shr_u(x.exponent, 7), STATUS.C0));
+    },
+    () => run(c, 'Test'),
+  );
+};
 /** FCOMI, FUCOMI and their popping forms. OF, SF and AF become 0. */
 export const compareFlags =
   (quiet: boolean, pop: boolean): Emit =>

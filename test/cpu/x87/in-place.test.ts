@@ -285,6 +285,7 @@ const moveForms: Instruction[] = [
   { name: 'Exchange', code: (i) => [0xd9, 0xc8 + i], by: (i) => void fpu.call('Exchange', i) },
   { name: 'ChangeSign', code: () => [0xd9, 0xe0], by: () => void fpu.call('ChangeSign') },
   { name: 'Absolute', code: () => [0xd9, 0xe1], by: () => void fpu.call('Absolute') },
+  { name: 'Test', code: () => [0xd9, 0xe4], by: () => void fpu.call('Test') },
   { name: 'Load 1', code: () => [0xd9, 0xe8], by: () => void fpu.call('LoadConstant', 0) },
   { name: 'Load 0', code: () => [0xd9, 0xee], by: () => void fpu.call('LoadConstant', 6) },
   { name: 'Move if below', code: (i) => [0xda, 0xc0 + i], by: (i) => void fpu.call('ConditionalMove', i, flags & 1) },
