@@ -9,6 +9,7 @@ import type { DiskImage } from './image.ts';
 import { COPY_STEP } from './merge.ts';
 import { headerOf, openVhd } from './open.ts';
 import type { ParentResolver } from './parents.ts';
+import { isFinishedByWriting } from './pending.ts';
 import type { RandomAccessFile } from './random-access-file.ts';
 import { SparseImage } from './sparse-image.ts';
 import { SplitFile } from './split-file.ts';
@@ -62,7 +63,12 @@ function* compactSteps(store: DiskStore, path: string, options: CompactOptions):
       const oldFileSize = file.size();
       const finish = (): void => image.close();
       return yield* writeNewFile(store, `${path}.compact`, path, function* (target) {
-        const footer = { ...located.footer, dataOffset: FOOTER_SIZE, pending: undefined };
+        const { pending } = located.footer;
+        const footer = {
+          ...located.footer,
+          dataOffset: FOOTER_SIZE,
+          pending: isFinishedByWriting(pending) ? undefined : pending,
+        };
         writeEmptySparse(target, footer, header.blockSize, {
           parentId: header.parentId,
           parentName: header.parentName,

@@ -184,6 +184,10 @@ function examineNotes({ footer }: LocatedFooter, result: Examination): void {
   } else if (pending?.kind === 'merge') {
     const message = `a merge of the disk ${formatUuid(pending.childId)} into this one was interrupted; repeat it`;
     add(result, 'pending-merge', 'warning', message, 'none');
+  } else if (pending?.kind === 'merge-into-raw') {
+    const message =
+      'merging this disk into its parent was interrupted; until it is repeated the parent must not be used alone';
+    add(result, 'pending-merge', 'warning', message, 'none');
   }
 }
 

@@ -11,10 +11,15 @@
  *
  * Interrupted before 3, the child still reads as before (what it holds hides what was merged), and the merge is repeated from the start.
  * Interrupted between 3 and 4, repeating it finds the child's identity and the mark in the parent and only deletes the child.
+ *
+ * A raw parent has no room for a mark, and its fingerprint changes with its content. There the child gets the mark, by which its parent is
+ * accepted whatever the fingerprint says; steps 2 and 4 follow.
  */
-import { equalBytes, vhdTime } from './bytes.ts';
+import { equalBytes, formatUuid, vhdTime } from './bytes.ts';
+import type { DynamicHeader } from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
-import { checkNotSaved, locateFooter, VhdType, type LocatedFooter } from './footer.ts';
+import { RawImage } from './flat-image.ts';
+import { checkNotSaved, locateFooter, looksLikeVhd, VhdType, type LocatedFooter, type VhdFooter } from './footer.ts';
 import type { DiskImage } from './image.ts';
 import { copyHeld } from './merge.ts';
 import { headerOf, openVhd } from './open.ts';
@@ -28,7 +33,9 @@ import { DiskTask, type TaskSteps } from './task.ts';
 /** How a child is merged into its parent. */
 export interface MergeIntoParentOptions {
   /** Where the child's parents are. */
-  readonly resolver: ParentResolver;
+  readonly resolver?: ParentResolver | undefined;
+  /** Path of the parent, when it is known; a raw parent is only found this way. It must still be the one that the child records. */
+  readonly parent?: string | undefined;
   /** `keep` leaves the parent its identity, as the original products did; other children of it then read garbage. Default `child`. */
   readonly identity?: 'child' | 'keep' | undefined;
   /** Merges although one of the two belongs to a machine in saved state. */
@@ -66,12 +73,12 @@ function* mergeSteps(store: DiskStore, childPath: string, options: MergeIntoPare
     const found = findParent(store, childPath, options);
     const unlockParent = store.lock(found.path);
     try {
-      const mergedBytes = found.merged ? 0 : yield* mergeFiles(store, childPath, found, options);
+      const mergedBytes = found.state === 'merged' ? 0 : yield* mergeFiles(store, childPath, found, options);
       if (options.keepChild !== true) {
         store.remove(childPath);
-        clearMark(store, found.path);
+        if (found.state !== 'raw') clearMark(store, found.path);
       }
-      return { parent: found.path, mergedBytes, wasComplete: found.merged };
+      return { parent: found.path, mergedBytes, wasComplete: found.state === 'merged' };
     } finally {
       unlockParent();
     }
@@ -84,8 +91,8 @@ function* mergeSteps(store: DiskStore, childPath: string, options: MergeIntoPare
 interface FoundParent {
   readonly path: string;
   readonly childId: Uint8Array;
-  /** It holds everything already. */
-  readonly merged: boolean;
+  /** `merged`: it holds everything already. */
+  readonly state: 'vhd' | 'raw' | 'merged';
 }
 
 function findParent(store: DiskStore, childPath: string, options: MergeIntoParentOptions): FoundParent {
@@ -107,43 +114,89 @@ function findParent(store: DiskStore, childPath: string, options: MergeIntoParen
       });
     }
     const header = headerOf(file, located);
-    const childId = footer.uniqueId;
-    const parent = searchParent(header, childPath, options.resolver, header.parentId).file;
-    if (parent !== undefined) {
-      parent.close();
-      return { path: parent.name, childId, merged: false };
-    }
-    const merged = searchParent(header, childPath, options.resolver, childId).file;
-    if (merged !== undefined) {
-      const { pending } = locateFooter(merged).footer;
-      merged.close();
-      if (pending?.kind === 'merged' && equalBytes(pending.childId, childId)) {
-        return { path: merged.name, childId, merged: true };
-      }
-    }
-    // For its message.
-    openParent(header, childPath, options.resolver).close();
-    throw new DiskError(DiskErrorCode.ParentMissing, 'its parent went away', { fileName: childPath });
+    return options.parent === undefined
+      ? searchAround(childPath, footer, header, options.resolver)
+      : judgeParent(store, options.parent, childPath, footer, header);
   } finally {
     file.close();
   }
 }
 
+function searchAround(
+  childPath: string,
+  footer: VhdFooter,
+  header: DynamicHeader,
+  resolver: ParentResolver | undefined,
+): FoundParent {
+  const childId = footer.uniqueId;
+  const parent = searchParent(header, childPath, resolver, header.parentId).file;
+  if (parent !== undefined) {
+    parent.close();
+    return { path: parent.name, childId, state: 'vhd' };
+  }
+  const merged = searchParent(header, childPath, resolver, childId).file;
+  if (merged !== undefined) {
+    const complete = holdsAlready(locateFooter(merged).footer, childId);
+    merged.close();
+    if (complete) return { path: merged.name, childId, state: 'merged' };
+  }
+  // For its message.
+  openParent(header, childPath, resolver).close();
+  throw new DiskError(DiskErrorCode.ParentMissing, 'its parent went away', { fileName: childPath });
+}
+
+/** A parent that was named: whether it is the one. */
+function judgeParent(
+  store: DiskStore,
+  path: string,
+  childPath: string,
+  { uniqueId: childId, pending }: VhdFooter,
+  header: DynamicHeader,
+): FoundParent {
+  const file = store.open(path, 'read');
+  try {
+    let identity: Uint8Array;
+    if (looksLikeVhd(file)) {
+      const { footer } = locateFooter(file);
+      if (holdsAlready(footer, childId)) return { path, childId, state: 'merged' };
+      if (equalBytes(footer.uniqueId, header.parentId)) return { path, childId, state: 'vhd' };
+      identity = footer.uniqueId;
+    } else {
+      identity = new RawImage(file).identity;
+      if (equalBytes(identity, header.parentId) || pending?.kind === 'merge-into-raw') {
+        return { path, childId, state: 'raw' };
+      }
+    }
+    throw new DiskError(
+      DiskErrorCode.ParentMismatch,
+      `its parent has the id ${formatUuid(header.parentId)}, but ${path} has ${formatUuid(identity)}`,
+      { fileName: childPath, remedy: 'Name the disk with that id; another one has other contents.' },
+    );
+  } finally {
+    file.close();
+  }
+}
+
+function holdsAlready({ pending, uniqueId }: VhdFooter, childId: Uint8Array): boolean {
+  return pending?.kind === 'merged' && equalBytes(pending.childId, childId) && equalBytes(uniqueId, childId);
+}
+
 function* mergeFiles(
   store: DiskStore,
   childPath: string,
-  { path, childId }: FoundParent,
+  { path, childId, state }: FoundParent,
   options: MergeIntoParentOptions,
 ): TaskSteps<number> {
   const { resolver } = options;
-  markParent(store, path, childId, options);
+  if (state === 'raw') markChild(store, childPath);
+  else markParent(store, path, childId, options);
   const childFile = store.open(childPath, 'read');
   try {
     const parentFile = store.open(path, 'write');
     let parent: DiskImage | undefined;
     let merged: number;
     try {
-      parent = openVhd(parentFile, { resolver, mergingChild: childId });
+      parent = state === 'raw' ? new RawImage(parentFile) : openVhd(parentFile, { resolver, mergingChild: childId });
       if (parent.readOnly) {
         throw new DiskError(DiskErrorCode.ReadOnly, `the parent ${path} cannot be written`, { fileName: childPath });
       }
@@ -155,11 +208,17 @@ function* mergeFiles(
       if (parent === undefined) parentFile.close();
       else parent.close();
     }
-    finishParent(store, path, childId, options);
+    if (state !== 'raw') finishParent(store, path, childId, options);
     return merged;
   } finally {
     childFile.close();
   }
+}
+
+function markChild(store: DiskStore, childPath: string): void {
+  withFooter(store, childPath, (file, located) => {
+    changeFooter(file, settle(file, located), { pending: { kind: 'merge-into-raw' } });
+  });
 }
 
 /** Step 1: nobody takes the parent for a whole disk from now on. */

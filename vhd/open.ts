@@ -84,7 +84,9 @@ function openLink(
   if (footer.diskType === VhdType.Dynamic || parent === undefined) {
     return new SparseImage(file, located, header, { mergingChild });
   }
-  if (!equalBytes(parent.identity, header.parentId)) {
+  // The fingerprint of a raw parent changes while the child is merged into it.
+  const drained = footer.pending?.kind === 'merge-into-raw' && parent.format === 'raw';
+  if (!equalBytes(parent.identity, header.parentId) && !drained) {
     throw new DiskError(
       DiskErrorCode.ParentMismatch,
       `its parent has the id ${formatUuid(header.parentId)}, but ${parent.name} has ${formatUuid(parent.identity)}`,

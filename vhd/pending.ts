@@ -10,16 +10,25 @@ import { getAscii, getUint64, setAscii, setUint64, viewOf } from './bytes.ts';
 export const PENDING_OFFSET = 128;
 export const PENDING_SIZE = 40;
 const MAGIC = 'vsts-op\0';
-const Kind = { Header: 1, Zero: 2, Merge: 3, Merged: 4 } as const;
+const Kind = { Header: 1, Zero: 2, Merge: 3, Merged: 4, IntoRaw: 5 } as const;
 
 /**
  * `header`: the dynamic header to be used lies at `offset` and is to be copied to its place. `zero`: the 512 bytes at `offset` are the
  * footer of the disk before it was made larger and read as zeros. `merge`: the child with this id is being merged into this disk.
- * `merged`: that is done, the disk has the child's identity, and the child can be deleted.
+ * `merged`: that is done, the disk has the child's identity, and the child can be deleted. `merge-into-raw`: this disk is being merged
+ * into its parent, a raw image, which has no room for a note and whose fingerprint changes with its content.
  */
 export type PendingOperation =
   | { readonly kind: 'header' | 'zero'; readonly offset: number }
-  | { readonly kind: 'merge' | 'merged'; readonly childId: Uint8Array };
+  | { readonly kind: 'merge' | 'merged'; readonly childId: Uint8Array }
+  | { readonly kind: 'merge-into-raw' };
+
+/** True for the notes that the next writer of the disk finishes by itself; the others stay until a merge is done. */
+export function isFinishedByWriting(
+  pending: PendingOperation | undefined,
+): pending is PendingOperation & { readonly kind: 'header' | 'zero' } {
+  return pending?.kind === 'header' || pending?.kind === 'zero';
+}
 
 /** The note in a footer of 512 bytes. */
 export function getPending(footer: Uint8Array): PendingOperation | undefined {
@@ -36,6 +45,8 @@ export function getPending(footer: Uint8Array): PendingOperation | undefined {
       return { kind: 'merge', childId };
     case Kind.Merged:
       return { kind: 'merged', childId };
+    case Kind.IntoRaw:
+      return { kind: 'merge-into-raw' };
     default:
       return undefined;
   }
@@ -60,6 +71,9 @@ export function setPending(footer: Uint8Array, pending: PendingOperation | undef
     case 'merged':
       view.setUint32(PENDING_OFFSET + 8, pending.kind === 'merge' ? Kind.Merge : Kind.Merged);
       footer.set(pending.childId, PENDING_OFFSET + 24);
+      break;
+    case 'merge-into-raw':
+      view.setUint32(PENDING_OFFSET + 8, Kind.IntoRaw);
       break;
   }
 }

@@ -24,6 +24,7 @@ import {
   type LocatedFooter,
 } from './footer.ts';
 import { geometryForSectors, SECTOR_SIZE } from './geometry.ts';
+import { isFinishedByWriting } from './pending.ts';
 import { writeZeros, type RandomAccessFile } from './random-access-file.ts';
 import { bitmapSizeOf } from './sector-bitmaps.ts';
 import { headerPlace, settle, writeFooters } from './structure.ts';
@@ -243,7 +244,7 @@ class Repair {
       place = Math.max(usedEnd(examination), lastSector);
     }
     this.change(fixed ? 'the footer is written' : 'both footers are written', () => {
-      if (footer.pending !== undefined && !('childId' in footer.pending)) {
+      if (isFinishedByWriting(footer.pending)) {
         settle(file, { ...located, endOffset: place, copyGood: false });
       } else {
         writeFooters(file, place, located.bytes, !fixed);

@@ -53,6 +53,12 @@ function* reparentSteps(file: RandomAccessFile, options: ReparentOptions): TaskS
   }
   const header = headerOf(file, located);
   checkParent(file.name, located, header, options);
+  if (footer.pending?.kind === 'merge-into-raw') {
+    throw new DiskError(DiskErrorCode.MergePending, 'merging it into its parent was interrupted', {
+      fileName: file.name,
+      remedy: 'Repeat the merge first.',
+    });
+  }
   yield { phase: 'writing', done: 0, total: 1 };
   located = settle(file, located);
   const encoded = encodeDynamicHeader(

@@ -7,6 +7,7 @@ import { DYNAMIC_HEADER_SIZE, readDynamicHeader } from './dynamic-header.ts';
 import { DiskError, DiskErrorCode } from './errors.ts';
 import { changedFooter, FOOTER_SIZE, VhdType, type FooterChanges, type LocatedFooter } from './footer.ts';
 import { SECTOR_SIZE } from './geometry.ts';
+import { isFinishedByWriting } from './pending.ts';
 import { readExactly, type RandomAccessFile } from './random-access-file.ts';
 
 /** Where the footer at the end is, or has to be written when it is lost. */
@@ -46,7 +47,7 @@ export function isSettled(located: LocatedFooter): boolean {
   const { footer, endOffset, copyGood } = located;
   if (endOffset === undefined || endOffset % SECTOR_SIZE !== 0) return false;
   if (footer.diskType !== VhdType.Fixed && !copyGood) return false;
-  return footer.pending?.kind !== 'header' && footer.pending?.kind !== 'zero';
+  return !isFinishedByWriting(footer.pending);
 }
 
 /**
@@ -71,7 +72,7 @@ export function settle(file: RandomAccessFile, located: LocatedFooter): LocatedF
     file.flush();
   }
   const settled = changedFooter(located, {
-    pending: pending !== undefined && 'childId' in pending ? pending : undefined,
+    pending: isFinishedByWriting(pending) ? undefined : pending,
   });
   writeFooters(file, place, settled.bytes, hasCopy);
   return { ...settled, endOffset: place, copyGood: hasCopy, problems: [] };
