@@ -128,7 +128,7 @@ function missing(
   const places = candidatePaths(stored, { vmcPath, searchFolders: folders });
   return {
     severity,
-    code: `${what.replace(/ /g, '-')}-missing`,
+    code: `${what.toLowerCase().replace(/ /g, '-')}-missing`,
     place: `${vmcPath}: ${key}`,
     message: `the ${what} "${nameOf(stored)}" was not found; searched: ${places.join(', ')}`,
     remedy: `Put it beside ${path.basename(vmcPath)}, name its folder with --search, or correct the path.`,
