@@ -22,8 +22,7 @@ import { openDiskFile } from '../disks/disk-file.ts';
 import { NodeParentResolver } from '../disks/node-parents.ts';
 import { NodeDiskStore } from '../disks/node-store.ts';
 import { locatorsFor, undoPathFor } from '../disks/undo.ts';
-import { openForReading } from '../inspect/disk.ts';
-import { findDisk, openPlace, type SourceFlags } from './disk-source.ts';
+import { findDisk, openPlace, openUnused, type SourceFlags } from './disk-source.ts';
 import { formatFinding, type JsonFlag } from './disk-report.ts';
 import { runTask, type DiskCommandContext } from './disk-task.ts';
 import { ExitCode } from './exit-codes.ts';
@@ -294,7 +293,7 @@ export interface MergeFlags extends ChangeFlags, NewFileFlags {
 export async function merge(context: DiskCommandContext, target: string, flags: MergeFlags): Promise<number> {
   const child = path.resolve(target);
   if (flags.output !== undefined) {
-    const image = openForReading(child, flags.search ?? []);
+    const image = openUnused(child, flags.search ?? []);
     try {
       const { output, blockSize } = flags;
       const task = mergeToNew(image, store, path.resolve(output), { type: typeFor(output, flags), blockSize });
@@ -328,7 +327,7 @@ export async function merge(context: DiskCommandContext, target: string, flags: 
 }
 
 function parentOf(child: string, flags: ChangeFlags): string | undefined {
-  const image = openForReading(child, flags.search ?? []);
+  const image = openUnused(child, flags.search ?? []);
   try {
     return image.parent === undefined ? undefined : path.resolve(image.parent.name);
   } finally {
@@ -344,7 +343,7 @@ export async function reparent(
 ): Promise<number> {
   const place = await workingFile(context, target, flags);
   const parentPath = path.resolve(parentName);
-  const parent = openForReading(parentPath, flags.search ?? []);
+  const parent = openUnused(parentPath, flags.search ?? []);
   try {
     const options = {
       parent,

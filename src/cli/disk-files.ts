@@ -1,6 +1,7 @@
 /** `disk ls` and `disk cp`: files inside FAT and ISO 9660 file systems of disks, CDs and diskettes. */
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Writable } from 'node:stream';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
 import { flushFolder } from '../disks/durable.ts';
 import { hostError } from '../disks/node-file.ts';
@@ -123,9 +124,23 @@ async function toStandardOutput(context: DiskCommandContext, system: FileSystem,
   const { output } = context.around;
   for (const piece of system.content(file)) {
     // Each piece is good until the next one only.
-    if (!output.write(piece.slice())) await new Promise((resolve) => output.once('drain', resolve));
+    if (!output.write(piece.slice())) await roomIn(output);
+    // Whoever read it has had enough.
+    if (output.destroyed) break;
   }
   return ExitCode.Success;
+}
+
+/** Resolves when `output` takes more, or never will. */
+function roomIn(output: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const events = ['drain', 'close', 'error'] as const;
+    const go = (): void => {
+      for (const event of events) output.off(event, go);
+      resolve();
+    };
+    for (const event of events) output.on(event, go);
+  });
 }
 
 /** Names that a host cannot have or that would lead elsewhere. Names of an image are not to be trusted. */

@@ -4,13 +4,16 @@ import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { DiskImage } from '../../vhd/image.ts';
 import { openVhd } from '../../vhd/open.ts';
+import { RawImage } from '../../vhd/flat-image.ts';
+import { looksLikeVhd } from '../../vhd/footer.ts';
 import { detectImage } from '../disks/detect.ts';
 import { openDiskFile } from '../disks/disk-file.ts';
+import { checkUnlocked } from '../disks/lock-file.ts';
 import { findVmcInFolder } from '../disks/machine-folder.ts';
+import { DISK_EXTENSION, NodeParentResolver } from '../disks/node-parents.ts';
 import { NodeFile } from '../disks/node-file.ts';
 import { undoPathFor } from '../disks/undo.ts';
 import { sourceOfFile, sourceOfImage, type ByteSource } from '../filesystems/index.ts';
-import { openForReading } from '../inspect/disk.ts';
 import { loadVmc, locateImage, resolvePath } from '../vmc/index.ts';
 import type { VmcDrive } from '../vmc/configuration.ts';
 
@@ -96,12 +99,29 @@ function chooseDrive(drives: readonly VmcDrive[], wanted: string | undefined, vm
   return found;
 }
 
-/** Opens a disk with its parents and undo disks, for reading only. @throws DiskError */
+/**
+ * Opens a disk with its parents, for reading only.
+ * @throws DiskError also `disk-locked` when a file of the chain is being written: what is read would fit no moment
+ */
+export function openUnused(place: string, folders: readonly string[]): DiskImage {
+  checkUnlocked(place);
+  const file = openDiskFile(place, true);
+  try {
+    const isVhd = looksLikeVhd(file) || DISK_EXTENSION.test(place);
+    return isVhd ? openVhd(file, { resolver: new NodeParentResolver(folders) }) : new RawImage(file);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** As `openUnused`, with the undo disk. @throws DiskError */
 export function openPlace({ top, undo, folders }: DiskPlace): DiskImage {
-  const image = openForReading(top, folders);
+  const image = openUnused(top, folders);
   if (undo === undefined) return image;
   let file;
   try {
+    checkUnlocked(undo);
     file = openDiskFile(undo, true);
     return openVhd(file, { parent: image });
   } catch (error) {
