@@ -119,6 +119,8 @@ export const STATE = {
   RMW_HOST: 0x1cc,
   /** Non-zero: stop before the next instruction if the budget allows it. */
   STOP: 0x1dc,
+  /** Linear address at which the interpreter last took over from compiled code, other than for one instruction. */
+  LEFT_AT: 0x2ac,
   /** Counts how often the record ring was emptied. */
   RECORD_EPOCH: 0x1d8,
   /** Set by the decoder: bytes the last instruction took. */
@@ -185,6 +187,10 @@ export const REGION = {
   /** Jump cache: 16 bytes an entry: linear address, tag, record, unused. */
   JUMP_CACHE: 0x80000,
   JUMP_CACHE_ENTRIES: 0x4000,
+  /** Where compiled code has been left for the interpreter: linear address and count, 8 bytes an entry; see EXIT_COUNT. */
+  EXIT_SITES: 0xc0000,
+  EXIT_SITES_ENTRIES: 0x2000,
+  EXIT_COUNTS: 0xd0000,
   /** Block hash: host address of the first byte, mode key + 1, record, unused; 16 bytes an entry. */
   BLOCK_HASH: 0x100000,
   BLOCK_HASH_ENTRIES: 0x20000,
@@ -245,6 +251,9 @@ export const ENTRY_POINT = {
   /** Linear address of its page, as compiled. */
   PAGE: 8,
 } as const;
+
+/** Words at REGION.EXIT_COUNTS: how often compiled code was left how, in the order of LEAVE, and found not to be mapped as compiled. */
+export const EXIT_COUNT = { branch: 0, side: 4, fall: 8, helper: 12, invalid: 16 } as const;
 
 /** A region of compiled code, 128 bytes. */
 export const COMPILED = {

@@ -3,10 +3,21 @@
  * loops over decoded records with a br_table. `stepping` makes the variant that returns after each instruction (trap flag,
  * breakpoints, interrupt shadow).
  */
-import { type FunctionRef, i32, type Local, ModuleBuilder } from '../emitter/index.ts';
+import { type FunctionBuilder, type FunctionRef, i32, type Local, ModuleBuilder } from '../emitter/index.ts';
 import { defineDecoder, jumpSlot } from '../decoder/decode.ts';
 import { type DecodeTables, HANDLER } from '../decoder/tables.ts';
-import { BLOCK, COMPILED, ENTRY_POINT, PAGE_SIZE, RECORD, REGION, SEGMENT, STATE, TLB_SLOW } from '../layout.ts';
+import {
+  BLOCK,
+  COMPILED,
+  ENTRY_POINT,
+  EXIT_COUNT,
+  PAGE_SIZE,
+  RECORD,
+  REGION,
+  SEGMENT,
+  STATE,
+  TLB_SLOW,
+} from '../layout.ts';
 import { VECTOR } from '../state.ts';
 import { countedLookup, type Frame, InterpreterContext, type SlowAccess } from './context.ts';
 
@@ -260,11 +271,13 @@ export function generateProcessor(
               f.callIndirect(region, i32.load(compiled, COMPILED.SLOT), i32.load16_u(entry, ENTRY_POINT.INDEX)),
             );
             f.set(budget, i32.load(0, STATE.BUDGET));
+            countAt(f, f.let(i32.add(REGION.EXIT_COUNTS, i32.shl(reason, 2))), 0);
             f.if(i32.eq(reason, LEAVE.helper), () => {
               f.set(reason, EXIT.helper);
               f.br(exit);
             });
             f.set(target, i32.add(i32.load(0, STATE.EIP), i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)));
+            f.if(i32.ne(reason, LEAVE.side), () => f.store(0, target, STATE.LEFT_AT));
             // A branch out of the region: on the way to an interpreted one or the next region.
             f.brIf(dispatch, i32.and(i32.eqz(reason), i32.gt_s(budget, 0)));
             countedLookup(f, budget, pc, () => f.call(lookup, target));
@@ -275,10 +288,24 @@ export function generateProcessor(
               f.br(exit);
             });
             f.brIf(next, i32.ne(reason, LEAVE.side));
+            const site = f.let(
+              i32.add(
+                REGION.EXIT_SITES,
+                i32.shl(i32.and(i32.xor(target, i32.shr_u(target, 13)), REGION.EXIT_SITES_ENTRIES - 1), 3),
+              ),
+            );
+            f.if(i32.ne(i32.load(site), target), () => {
+              f.store(site, target);
+              f.store(site, 0, 4);
+            });
+            countAt(f, site, 4);
             f.set(handler, i32.load16_u(pc));
             f.brIf(redo, i32.ne(handler, HANDLER.region));
             f.set(entry, i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(pc, BLOCK.SIZE), BLOCK.ENTRY), 4)));
+            f.set(handler, i32.load16_u(entry, ENTRY_POINT.HANDLER));
+            f.br(redo);
           });
+          countAt(f, f.let(i32.const(REGION.EXIT_COUNTS)), EXIT_COUNT.invalid);
         }
         f.set(handler, i32.load16_u(entry, ENTRY_POINT.HANDLER));
         f.br(redo);
@@ -353,6 +380,10 @@ export function generateProcessor(
   m.export('lookup', lookup);
   for (const [name, ref] of functions) m.export(name, ref);
   return { bytes: m.build(), functions };
+}
+
+function countAt(f: FunctionBuilder, address: Local<'i32'>, offset: number): void {
+  f.store(address, i32.add(i32.load(address, offset), 1), offset);
 }
 
 /**

@@ -4,7 +4,7 @@
  * looks at the budget where the interpreter does, so that what a guest sees does not depend on what has been compiled.
  */
 import type { DecodeTables } from '../decoder/tables.ts';
-import { BLOCK } from '../layout.ts';
+import { BLOCK, STATE } from '../layout.ts';
 import type { CpuState } from '../state.ts';
 import type { JitOptions } from '../processor.ts';
 import { type CompilerEnvironment, compileRegions } from './compiler.ts';
@@ -61,7 +61,7 @@ export class Jit {
     this.#selector = new Selector(state, tables);
     this.#regions = new Regions(state, table);
     this.#environment = environment;
-    this.#threshold = options.threshold ?? 6;
+    this.#threshold = options.threshold ?? 40;
     this.#patience = options.patience ?? PATIENCE;
     this.interval = options.interval ?? 4000;
   }
@@ -82,8 +82,14 @@ export class Jit {
   }
 
   #count(linear: number): void {
-    const header = this.#selector.blockAt(linear);
+    let header = this.#selector.blockAt(linear);
     if (header === 0) return;
+    if (this.#state.u16[(header + BLOCK.ENTRY) >> 1] !== 0) {
+      // On its way back into compiled code: what matters is where it had been left.
+      linear = this.#state.getU(STATE.LEFT_AT);
+      header = this.#selector.blockAt(linear);
+      if (header === 0 || this.#state.u16[(header + BLOCK.ENTRY) >> 1] !== 0) return;
+    }
     const count = (this.#counts.get(header) ?? 0) + 1;
     if (count < this.#threshold) {
       this.#counts.set(header, count);
@@ -91,7 +97,6 @@ export class Jit {
     }
     this.#counts.delete(header);
     if (this.#counts.size > 20000) this.#counts.clear();
-    if (this.#state.u16[(header + BLOCK.ENTRY) >> 1] !== 0) return;
     this.#choose(linear);
   }
 
