@@ -34,6 +34,8 @@ vbe_set_mode:   mov ax, [bp + R_BX]
                 mov al, 0x2F
                 out dx, al
 
+                mov ax, 0x0011          ; CRTC protection off again
+                call crtc_write
                 mov al, 0x12            ; clock
                 mov ah, [cs:bx + T_CLOCK]
                 call seq_write
