@@ -70,27 +70,42 @@ export class CodeCache {
     const last = to - 1 - page;
     if (!this.#covered(descriptor, first, last)) return;
     const survivors: number[] = [];
+    let goneFrom = PAGE_SIZE;
+    let goneTo = 0;
     for (let block = i32[descriptor >> 2]!; block !== 0;) {
       const next = i32[(block + BLOCK.NEXT) >> 2]!;
       const start = u16[(block + BLOCK.START) >> 1]!;
-      if (start <= last && u16[(block + BLOCK.END) >> 1]! > first) this.#kill(page, block, start);
-      else survivors.push(block);
+      const end = u16[(block + BLOCK.END) >> 1]!;
+      if (start <= last && end > first) {
+        this.#kill(page, block, start);
+        goneFrom = Math.min(goneFrom, start);
+        goneTo = Math.max(goneTo, end);
+      } else survivors.push(block);
       block = next;
     }
     if (survivors.length === 0) {
       i32[slot] = 0;
       return;
     }
-    const bits = (descriptor + CODE_PAGE.COVERED) >> 2;
-    i32.fill(0, bits, bits + (PAGE_SIZE >> 5));
+    // What the survivors cover of what the others did.
+    this.#mark(descriptor, goneFrom, goneTo, false);
     let list = 0;
     for (const block of survivors) {
       i32[(block + BLOCK.NEXT) >> 2] = list;
       list = block;
-      const end = u16[(block + BLOCK.END) >> 1]!;
-      for (let at = u16[(block + BLOCK.START) >> 1]!; at < end; at++) i32[bits + (at >> 5)]! |= 1 << (at & 31);
+      const start = Math.max(goneFrom, u16[(block + BLOCK.START) >> 1]!);
+      this.#mark(descriptor, start, Math.min(goneTo, u16[(block + BLOCK.END) >> 1]!), true);
     }
     i32[descriptor >> 2] = list;
+  }
+
+  #mark(descriptor: number, from: number, to: number, covered: boolean): void {
+    const { i32 } = this.#state;
+    const bits = (descriptor + CODE_PAGE.COVERED) >> 2;
+    for (let at = from; at < to; at++) {
+      if (covered) i32[bits + (at >> 5)]! |= 1 << (at & 31);
+      else i32[bits + (at >> 5)]! &= ~(1 << (at & 31));
+    }
   }
 
   /** True if a block covers a byte of the page from `first` to `last`. */

@@ -253,6 +253,8 @@ export function generateProcessor(
           i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(pc, BLOCK.SIZE), BLOCK.ENTRY), 4)),
         );
         if (!started) {
+          // From region to region as long as branches lead there.
+          const again = f.openLoop();
           const compiled = f.let(i32.load(entry, ENTRY_POINT.REGION));
           const valid = f.let(
             i32.and(
@@ -279,7 +281,23 @@ export function generateProcessor(
             f.set(target, i32.add(i32.load(0, STATE.EIP), i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)));
             f.if(i32.ne(reason, LEAVE.side), () => f.store(0, target, STATE.LEFT_AT));
             // A branch out of the region: on the way to an interpreted one or the next region.
-            f.brIf(dispatch, i32.and(i32.eqz(reason), i32.gt_s(budget, 0)));
+            f.if(i32.and(i32.eqz(reason), i32.gt_s(budget, 0)), () => {
+              const slot = f.let(i32.add(REGION.JUMP_CACHE, jumpSlot(target)));
+              f.brIf(
+                dispatch,
+                i32.or(i32.ne(i32.load(slot), target), i32.ne(i32.load(slot, 4), i32.load(0, STATE.CODE_TAG))),
+              );
+              f.set(pc, i32.load(slot, 8));
+              const page = f.let(i32.and(target, ~(PAGE_SIZE - 1)));
+              f.store(0, page, STATE.CODE_PAGE);
+              f.store(0, i32.sub(page, i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)), STATE.CODE_EIP);
+              f.brIf(next, i32.ne(i32.load16_u(pc), HANDLER.region));
+              f.set(
+                entry,
+                i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(pc, BLOCK.SIZE), BLOCK.ENTRY), 4)),
+              );
+              f.br(again);
+            });
             countedLookup(f, budget, pc, () => f.call(lookup, target));
             f.brIf(targetFault, i32.eqz(pc));
             f.if(i32.eqz(reason), () => {
@@ -305,6 +323,7 @@ export function generateProcessor(
             f.set(handler, i32.load16_u(entry, ENTRY_POINT.HANDLER));
             f.br(redo);
           });
+          f.end();
           countAt(f, f.let(i32.const(REGION.EXIT_COUNTS)), EXIT_COUNT.invalid);
         }
         f.set(handler, i32.load16_u(entry, ENTRY_POINT.HANDLER));
