@@ -49,21 +49,19 @@ export function addDiskCommands(program: Command, around: Surroundings, done: (c
   addReading(disk, add);
   addMaking(disk, add);
   addChanging(disk, add);
-  const undo = family(program, 'undo', 'the undo disk that is kept beside an image');
-  const status = add(undo, 'status <target>', 'is there one, how large, in use', (context, [target], flags) =>
-    undoStatus(context, target!, flags),
+  const undo = family(program, 'undo', 'the undo disks of an image, or of all disks of a machine');
+  add(undo, 'status <target>', 'is there one, how large, in use', (c, [target], flags) => undoStatus(c, target!, flags))
+    .option('--json', 'as JSON')
+    .option(...SEARCH, collect);
+  const commit = 'write the changes into the images for good, and delete the undo disks';
+  add(undo, 'commit <target>', commit, (c, [target], flags) => undoCommit(c, target!, flags)).option(
+    ...SEARCH,
+    collect,
   );
-  status.option('--json', 'as JSON');
-  sourceOptions(status, false);
-  const commit = 'write its changes into the image for good, and delete it';
-  sourceOptions(
-    add(undo, 'commit <target>', commit, (c, [target], flags) => undoCommit(c, target!, flags)),
-    false,
-  );
-  const discard = 'delete it: the image is as it was before';
-  sourceOptions(
-    add(undo, 'discard <target>', discard, (c, [target], flags) => undoDiscard(c, target!, flags)),
-    false,
+  const discard = 'delete the undo disks: the images are as they were before';
+  add(undo, 'discard <target>', discard, (c, [target], flags) => undoDiscard(c, target!, flags)).option(
+    ...SEARCH,
+    collect,
   );
 }
 
@@ -74,11 +72,11 @@ function family(program: Command, name: string, description: string): Command {
   return program.command(name).description(description).helpCommand('help [command]', 'print help');
 }
 
-function sourceOptions(command: Command, withUndo: boolean): Command {
-  command
+function sourceOptions(command: Command): Command {
+  return command
     .option('--drive <where>', 'which disk of a machine: 0:0 (channel:position) or scsi:0:0')
-    .option(...SEARCH, collect);
-  return withUndo ? command.option('--without-undo', 'leave undo disks out: the state before them') : command;
+    .option(...SEARCH, collect)
+    .option('--without-undo', 'leave undo disks out: the state before them');
 }
 
 /** `--without-undo` as the sources want it. */
@@ -101,7 +99,6 @@ function addReading(disk: Command, add: Add): void {
     add(disk, 'map <target>', 'where each run of sectors lies', (c, [target], flags) =>
       report.map(c, target!, source(flags)),
     ).option('--json', 'as JSON lines'),
-    true,
   );
   add(disk, 'diff <first> <second>', 'compare contents: exit code 0 equal, 1 different', (c, [a, b], flags) =>
     report.diff(c, a!, b!, source(flags)),
@@ -122,7 +119,6 @@ function addReading(disk: Command, add: Add): void {
       .option('-l, --long', 'with kind, size and time')
       .option('-R, --recursive', 'and everything below')
       .option('--json', 'as JSON lines'),
-    true,
   );
   sourceOptions(
     add(
@@ -134,7 +130,6 @@ function addReading(disk: Command, add: Add): void {
       .option(...partition)
       .option('-r, --recursive', 'folders with everything below')
       .option('-f, --force', 'replace existing files'),
-    true,
   );
   sourceOptions(
     add(
@@ -154,7 +149,6 @@ function addReading(disk: Command, add: Add): void {
           'beside',
         ]),
       ),
-    true,
   );
 }
 
@@ -181,7 +175,6 @@ function addMaking(disk: Command, add: Add): void {
     )
       .addOption(newType())
       .addOption(blockSize()),
-    true,
   );
   add(
     disk,

@@ -12,6 +12,7 @@ import { checkUnlocked } from '../disks/lock-file.ts';
 import { findVmcInFolder } from '../disks/machine-folder.ts';
 import { DISK_EXTENSION, NodeParentResolver } from '../disks/node-parents.ts';
 import { NodeFile } from '../disks/node-file.ts';
+import { sessionUndoPath } from '../disks/undo-session.ts';
 import { undoPathFor } from '../disks/undo.ts';
 import { sourceOfFile, sourceOfImage, type ByteSource } from '../filesystems/index.ts';
 import { loadVmc, locateImage, resolvePath } from '../vmc/index.ts';
@@ -69,7 +70,11 @@ function diskOfMachine(vmcPath: string, flags: SourceFlags): Pick<DiskPlace, 'to
   const options = { vmcPath, searchFolders: flags.search };
   const image = locateImage(drive.image!, drive.key, options);
   const folders = [path.dirname(path.resolve(vmcPath)), path.dirname(image)];
-  if (drive.undo === undefined) return { top: image, folders, remarks: [] };
+  if (drive.undo === undefined) {
+    const session = sessionUndoPath(folders[0]!, image, drive.controller, drive.location, new Date());
+    const remark = `without ${session}, an undo disk that the configuration does not name; to have its changes, name it in place of the machine`;
+    return { top: image, folders, remarks: fs.existsSync(session) && flags.undo !== false ? [remark] : [] };
+  }
   const undo = resolvePath(drive.undo, options);
   const name = drive.undo.relative ?? drive.undo.absolute ?? '';
   if (undo === undefined) {

@@ -1,50 +1,92 @@
-/** `undo status`, `commit`, `discard`: the undo disk that this product keeps beside an image. */
+/**
+ * `undo status`, `commit`, `discard`: the undo disks of an image, or of all hard disks of a machine at once. Of a machine it is the
+ * topmost layer that counts: the undo disks that this product keeps beside images or, where there are none, those of the machine's session.
+ */
 import fs from 'node:fs';
 import path from 'node:path';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
-import { mergeIntoParent } from '../../vhd/merge-into-parent.ts';
-import { looksLikeVhd } from '../../vhd/footer.ts';
-import type { ParentResolver } from '../../vhd/parents.ts';
-import { openDiskFile } from '../disks/disk-file.ts';
 import { checkUnlocked } from '../disks/lock-file.ts';
-import { NodeParentResolver } from '../disks/node-parents.ts';
-import { NodeDiskStore } from '../disks/node-store.ts';
-import { commitUndo, discardUndo } from '../disks/open-disk.ts';
+import { findVmcInFolder } from '../disks/machine-folder.ts';
+import { readJournal, type UndoDisk } from '../disks/undo-journal.ts';
+import { endUndoSession, sessionUndoPath } from '../disks/undo-session.ts';
 import { undoPathFor } from '../disks/undo.ts';
-import { findDisk, type SourceFlags } from './disk-source.ts';
+import { loadVmc, locateImage, resolvePath } from '../vmc/index.ts';
 import type { JsonFlag } from './disk-report.ts';
 import { runTask, type DiskCommandContext } from './disk-task.ts';
 import { ExitCode } from './exit-codes.ts';
 import { formatBytes } from './status-line.ts';
 
-/** The disk that is meant, without its undo disk, and where that is. */
-function places(target: string, flags: SourceFlags): { image: string; undo: string; folders: readonly string[] } {
-  const { top, folders } = findDisk(target, { ...flags, undo: true });
-  return { image: top, undo: undoPathFor(top), folders };
+export interface UndoFlags {
+  readonly search?: string[];
 }
 
-function required(undo: string, image: string): void {
-  if (fs.existsSync(undo)) return;
+/** The undo disks that are there. */
+function undoDisks(target: string, flags: UndoFlags): UndoDisk[] {
+  const isFolder = fs.statSync(target, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isFolder || /\.vmc$/i.test(target)) return undoDisksOf(isFolder ? findVmcInFolder(target) : target, flags);
+  const image = path.resolve(target);
+  if (!fs.existsSync(image))
+    throw new DiskError(DiskErrorCode.NotFound, 'the file does not exist', { fileName: image });
+  return [{ path: image, undoPath: undoPathFor(image), parentFolders: flags.search }].filter(exists);
+}
+
+const exists = ({ undoPath }: UndoDisk): boolean => fs.existsSync(undoPath);
+
+/** @throws VmcError; DiskError `disk-not-found` for an image */
+function undoDisksOf(vmcPath: string, { search }: UndoFlags): UndoDisk[] {
+  const { configuration } = loadVmc(vmcPath);
+  const folder = path.dirname(path.resolve(vmcPath));
+  const options = { vmcPath, searchFolders: search };
+  const drives = configuration.drives.flatMap((drive) => {
+    if (drive.kind !== 'disk' || drive.image === undefined) return [];
+    const image = locateImage(drive.image, drive.key, options);
+    const named = drive.undo && resolvePath(drive.undo, options);
+    const session = named ?? sessionUndoPath(folder, image, drive.controller, drive.location, new Date());
+    const parentFolders = [folder, path.dirname(image), ...(search ?? [])];
+    const below = named ?? image;
+    return [
+      {
+        beside: { path: below, undoPath: undoPathFor(below), parentFolders },
+        session: { path: image, undoPath: session, parentFolders },
+      },
+    ];
+  });
+  const beside = drives.map((drive) => drive.beside).filter(exists);
+  return beside.length > 0 ? beside : drives.map(({ session }) => session).filter(exists);
+}
+
+function required(disks: readonly UndoDisk[], target: string): readonly UndoDisk[] {
+  if (disks.length > 0) return disks;
   throw new DiskError(DiskErrorCode.NotFound, 'there is no undo disk', {
-    fileName: image,
+    fileName: target,
     remedy: 'There is nothing to commit or to discard.',
   });
 }
 
-export function undoStatus(context: DiskCommandContext, target: string, flags: SourceFlags & JsonFlag): number {
-  const { image, undo } = places(target, flags);
-  const stat = fs.statSync(undo, { throwIfNoEntry: false });
-  const inUse = stat !== undefined && isLocked(undo);
+export function undoStatus(context: DiskCommandContext, target: string, flags: UndoFlags & JsonFlag): number {
+  const disks = undoDisks(target, flags).map(({ path: image, undoPath }) => {
+    const { size, mtime } = fs.statSync(undoPath);
+    const unfinished = readJournal(undoPath)?.action;
+    return {
+      image,
+      undo: undoPath,
+      fileSize: size,
+      modified: mtime.toISOString(),
+      inUse: isLocked(undoPath),
+      ...(unfinished === undefined ? {} : { unfinished }),
+    };
+  });
   const { output } = context.around;
-  if (flags.json) {
-    const status =
-      stat === undefined ? null : { path: undo, fileSize: stat.size, modified: stat.mtime.toISOString(), inUse };
-    output.write(`${JSON.stringify({ image, undo: status })}\n`);
-  } else if (stat === undefined) output.write(`${image}: no undo disk\n`);
-  else {
-    output.write(
-      `${image}: undo disk ${undo}, ${formatBytes(stat.size)}, changed ${stat.mtime.toISOString()}${inUse ? ', in use' : ''}\n`,
-    );
+  if (flags.json) output.write(`${JSON.stringify(disks, undefined, 2)}\n`);
+  else if (disks.length === 0) output.write(`${target}: no undo disk\n`);
+  for (const { image, undo, fileSize, modified, inUse, unfinished } of flags.json ? [] : disks) {
+    const facts = [
+      formatBytes(fileSize),
+      `changed ${modified}`,
+      inUse && 'in use',
+      unfinished && `a ${unfinished} has begun`,
+    ];
+    output.write(`${image}: undo disk ${undo}, ${facts.filter(Boolean).join(', ')}\n`);
   }
   return ExitCode.Success;
 }
@@ -59,43 +101,23 @@ function isLocked(place: string): boolean {
   }
 }
 
-/** Writes the changes into the image for good. Interrupted it can be repeated. */
-export async function undoCommit(context: DiskCommandContext, target: string, flags: SourceFlags): Promise<number> {
-  const { image, undo, folders } = places(target, flags);
-  required(undo, image);
-  const probe = openDiskFile(image, true);
-  const isVhd = looksLikeVhd(probe);
-  probe.close();
-  if (isVhd) {
-    const task = mergeIntoParent(new NodeDiskStore(), undo, { resolver: new UndoneImage(image, undo, folders) });
-    await runTask(context, task);
-  } else commitUndo(image, { undoPath: undo, parentFolders: folders });
-  if (!context.quiet) context.around.talk.write(`${image} holds the changes now; ${undo} is deleted\n`);
+/** Writes the changes into the images for good. Interrupted it can be repeated. */
+export async function undoCommit(context: DiskCommandContext, target: string, flags: UndoFlags): Promise<number> {
+  const disks = required(undoDisks(target, flags), target);
+  await runTask(context, endUndoSession(disks, 'commit'));
+  for (const { path: image, undoPath } of disks)
+    tell(context, `${image} holds the changes now; ${undoPath} is deleted`);
   return ExitCode.Success;
 }
 
-/** The parent of our undo disk is the image that it belongs to, whatever it is called. */
-class UndoneImage extends NodeParentResolver implements ParentResolver {
-  readonly #image: string;
-  readonly #undo: string;
-
-  constructor(image: string, undo: string, folders: readonly string[]) {
-    super(folders);
-    this.#image = image;
-    this.#undo = undo;
-  }
-
-  override places(...[candidate, childName]: Parameters<NodeParentResolver['places']>): string[] {
-    const found = super.places(candidate, childName);
-    return path.resolve(childName) === this.#undo ? [this.#image, ...found] : found;
-  }
+/** Deletes the undo disks: the images are as they were before. */
+export async function undoDiscard(context: DiskCommandContext, target: string, flags: UndoFlags): Promise<number> {
+  const disks = required(undoDisks(target, flags), target);
+  await runTask(context, endUndoSession(disks, 'discard'));
+  for (const { path: image, undoPath } of disks) tell(context, `${undoPath} is deleted; ${image} is as it was before`);
+  return ExitCode.Success;
 }
 
-/** Deletes the undo disk: the image is as it was before. */
-export function undoDiscard(context: DiskCommandContext, target: string, flags: SourceFlags): number {
-  const { image, undo } = places(target, flags);
-  required(undo, image);
-  discardUndo(image, { undoPath: undo });
-  if (!context.quiet) context.around.talk.write(`${undo} is deleted; ${image} is as it was before\n`);
-  return ExitCode.Success;
+function tell({ quiet, around }: DiskCommandContext, text: string): void {
+  if (!quiet) around.talk.write(`${text}\n`);
 }

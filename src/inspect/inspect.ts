@@ -139,7 +139,8 @@ class Collection {
         severity: 'warning',
         code: 'undo-unused',
         place: file,
-        message: 'an undo disk that no configuration here names; it can hold the newest state of a machine',
+        message:
+          'an undo disk that no configuration here names; it can hold the newest state of a machine, and "boot --undo session" goes on with it',
         remedy: `To look into it: virtualserver inspect ${path.basename(file)}. To get at its content: virtualserver disk flatten.`,
       });
     }

@@ -14,6 +14,7 @@ import { openDiskFile } from '../disks/disk-file.ts';
 import { findIgnoringCase } from '../disks/host-paths.ts';
 import { checkUnlocked } from '../disks/lock-file.ts';
 import { DISK_EXTENSION, NodeParentResolver } from '../disks/node-parents.ts';
+import { readJournal } from '../disks/undo-journal.ts';
 import type { LayerReport, Problem } from './report.ts';
 
 /** Finds parents as opening does, but looks at disks that are in use too. */
@@ -75,6 +76,7 @@ export function examineLayer(
   }
   try {
     lookForLock(place, problems);
+    if (role === 'undo' || role === 'product-undo') lookForJournal(place, problems);
     const base = { path: place, role, fileSize: file.size(), modified };
     if (looksLikeVhd(file) || DISK_EXTENSION.test(place)) {
       return examineVhd({ file, place, problems }, base, folders, knownParent);
@@ -105,6 +107,29 @@ function lookForLock(place: string, problems: Problem[]): void {
     const { message, remedy } = problemOfError(error, place);
     problems.push({ severity: 'warning', code: 'in-use', place, message, remedy });
   }
+}
+
+/** A machine's undo disks end together; what an interruption left says so in a file beside them. */
+function lookForJournal(place: string, problems: Problem[]): void {
+  let action: 'commit' | 'discard' | undefined;
+  try {
+    action = readJournal(place)?.action;
+  } catch (error) {
+    problems.push(problemOfError(error, place));
+    return;
+  }
+  if (action === undefined) return;
+  const began = {
+    commit: 'its changes are partly in the image already',
+    discard: 'undo disks of other drives of the machine may be gone',
+  };
+  problems.push({
+    severity: 'warning',
+    code: 'undo-unfinished',
+    place,
+    message: `a ${action} of this undo disk was interrupted: ${began[action]}`,
+    remedy: `Finish it for the machine: virtualserver undo ${action} TARGET.`,
+  });
 }
 
 function examineRaw({ file, place, problems }: Examination): boolean {

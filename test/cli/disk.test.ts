@@ -355,16 +355,47 @@ describe('undo', () => {
     expect((await run(['undo', 'commit', at('child.vhd')])).code).toBe(4);
     change();
     const { output } = await run(['undo', 'status', '--json', at('child.vhd')]);
-    expect(JSON.parse(output)).toMatchObject({
-      image: at('child.vhd'),
-      undo: { path: at('child.vhd.vud'), inUse: false },
-    });
+    expect(JSON.parse(output)).toMatchObject([{ image: at('child.vhd'), undo: at('child.vhd.vud'), inUse: false }]);
     expect((await run(['undo', 'discard', at('child.vhd')])).code).toBe(0);
     expect(contentOf(at('child.vhd')).equals(modelOf([0, 1], [20_000, 2]))).toBe(true);
     change();
     expect((await run(['undo', 'commit', at('child.vhd')])).code).toBe(0);
     expect(fs.existsSync(at('child.vhd.vud'))).toBe(false);
     expect(contentOf(at('child.vhd')).equals(modelOf([0, 1], [20_000, 2], [5000, 9]))).toBe(true);
+  });
+
+  it('of a machine: all disks at once', async () => {
+    const ide = 'hardware/pci_bus/ide_adapter/ide_controller[@id=0]';
+    const document = VmcDocument.create('m.vmc');
+    document.set('hardware/memory/ram_size', { type: 'integer', value: 64 });
+    for (const location of [0, 1]) {
+      const key = `${ide}/location[@id=${location}]`;
+      document.set(`${key}/drive_type`, { type: 'integer', value: 1 });
+      document.set(`${key}/pathname/relative`, { type: 'string', value: `.\\disk${location}.vhd` });
+      createDisk(at(`disk${location}.vhd`), { type: 'dynamic', size: SIZE });
+    }
+    fs.writeFileSync(at('m.vmc'), document.toBytes());
+    const change = (undoPath: (location: number) => string | undefined): void => {
+      for (const location of [0, 1]) {
+        const disk = openDisk(at(`disk${location}.vhd`), { mode: 'undo-file', undoPath: undoPath(location) });
+        disk.write(100, pattern(10, location + 5));
+        disk.close();
+      }
+    };
+    const vuds = (): string[] => fs.readdirSync(folder()).filter((name) => /vud/.test(name));
+    change(() => undefined);
+    expect((await run(['undo', 'status', folder()])).output.match(/undo disk/g)).toHaveLength(2);
+    expect((await run(['undo', 'discard', at('m.vmc')])).code).toBe(0);
+    expect([vuds(), contentOf(at('disk1.vhd')).equals(modelOf())]).toEqual([[], true]);
+    // Those of a session have the names that the original product gave them.
+    change((location) => at(`VirtualPCUndo_disk${location}_0_${location}_01020311222026.vud`));
+    expect((await run(['disk', 'flatten', '--drive', '0:1', folder(), at('out.img')])).talk).toContain('without');
+    expect((await run(['undo', 'commit', at('m.vmc')])).code).toBe(0);
+    expect(vuds()).toEqual([]);
+    for (const location of [0, 1]) {
+      expect(contentOf(at(`disk${location}.vhd`)).equals(modelOf([100, location + 5]))).toBe(true);
+    }
+    expect((await run(['undo', 'commit', at('m.vmc')])).code).toBe(4);
   });
 
   it('commit into plain sectors', async () => {

@@ -277,6 +277,9 @@ describe('a chain', () => {
     const report = look(at('top.vhd'));
     expect(report.disks[0]!.layers[0]).toMatchObject({ role: 'undo', path: at('top.vhd.vud') });
     expect([serious(report), report.disks[0]!.layers.length, report.disks[0]!.size]).toEqual([[], 4, SIZE]);
+    fs.writeFileSync(at('top.vhd.vud.ending'), JSON.stringify({ action: 'discard', disks: [] }));
+    expect(serious(look(at('top.vhd')))).toEqual(['warning undo-unfinished']);
+    fs.rmSync(at('top.vhd.vud.ending'));
     fs.copyFileSync(at('top.vhd.vud'), at('base.vhd.vud'));
     expect(serious(look(at('base.vhd')))).toEqual(['error disk-parent-mismatch']);
   });
