@@ -44,9 +44,9 @@ const State = {
 const MSS = 1460;
 const MINIMUM_MSS = 64;
 const DEFAULT_MSS = 536;
-/** 2 MiB of window at most. */
 const WINDOW_SCALE = 6;
-export const RECEIVE_WINDOW: number = 1 << 20;
+/** Bytes that the guest may send before the host has taken them; with the number of connections it bounds the host's memory. */
+export const RECEIVE_WINDOW: number = 256 << 10;
 const INITIAL_WINDOW_SEGMENTS = 10;
 const MAX_CONGESTION_WINDOW = 4 << 20;
 const DUPLICATES = 3;

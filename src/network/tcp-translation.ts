@@ -14,10 +14,10 @@ import type { TcpEvents, TcpOptions } from './tcp-connection.ts';
 import type { TcpSegment } from './tcp-segment.ts';
 
 /** Connections at once; a guest that wants more is refused. */
-const MAX_CONNECTIONS = 1024;
+const MAX_CONNECTIONS = 512;
 /** Bytes from the host that wait for the guest: the socket is paused above the first and resumed below the second. */
-const HIGH_WATER = 1 << 20;
-const LOW_WATER = 1 << 19;
+const HIGH_WATER = 256 << 10;
+const LOW_WATER = 128 << 10;
 const FIRST_PORT = 49_152;
 const PORTS = 16_384;
 

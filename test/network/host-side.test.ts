@@ -172,12 +172,7 @@ describe('files', () => {
     store.save(leases);
     expect(readFileSync(path, 'utf8')).toContain('10.244.0.16');
     expect(openLeases(path).load()).toEqual(leases);
-    for (const text of [
-      '{',
-      '{}',
-      '[1, null, {"client": 5}]',
-      '[{"client":"a","address":"x"}]',
-    ]) {
+    for (const text of ['{', '{}', '[1, null, {"client": 5}]', '[{"client":"a","address":"x"}]']) {
       writeFileSync(path, text);
       expect(openLeases(path).load()).toEqual([]);
     }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Impairment } from '../../src/network/impairment.ts';
 import type { ImpairmentConfiguration } from '../../src/network/impairment.ts';
-import { TcpConnection } from '../../src/network/tcp-connection.ts';
+import { RECEIVE_WINDOW, TcpConnection } from '../../src/network/tcp-connection.ts';
 import type { TcpSegment } from '../../src/network/tcp-segment.ts';
 import { readTcp, tcpSegment } from '../../src/network/tcp-segment.ts';
 import { MockClock } from '../devices/support.ts';
@@ -174,7 +174,7 @@ describe('two ends', () => {
     caller.connection!.write(data);
     clock.advance(30e9);
     // The window is told in units of 64 bytes.
-    expect((1 << 20) - callee.total).toBeLessThan(64);
+    expect(RECEIVE_WINDOW - callee.total).toBeLessThan(64);
     expect(caller.closed).toBeUndefined();
     // Small sips: the window opens late, not for each.
     callee.greedy = true;
