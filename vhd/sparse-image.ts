@@ -85,8 +85,10 @@ export class SparseImage implements DiskImage {
   private freed: number[];
   private readonly unwritable: boolean;
   private located: LocatedFooter;
-  /** Where the next block goes: the place of the footer at the end. */
+  /** The place of the footer at the end, where the next block goes. */
   private end: number;
+  /** Behind the last block: some products end the file inside a last block that reaches past the disk. */
+  private readonly blocksEnd: number;
   private settled: boolean;
   private unflushed = false;
   private closed = false;
@@ -127,6 +129,7 @@ export class SparseImage implements DiskImage {
     );
     this.unwritable = layout.problems.length > 0 || mergeProblem.length > 0;
     this.end = Math.ceil((located.endOffset ?? file.size()) / SECTOR_SIZE) * SECTOR_SIZE;
+    this.blocksEnd = layout.end;
     this.settled = isSettled(located);
     // What other products leave between blocks is theirs.
     this.freed =
@@ -369,7 +372,7 @@ export class SparseImage implements DiskImage {
   /** @returns the first sector of new space at the end of the file. */
   private appendSpace(): number {
     const place = this.end;
-    const start = alignedStart(place, this.bitmapSize, this.blockSize);
+    const start = alignedStart(Math.max(place, this.blocksEnd), this.bitmapSize, this.blockSize);
     const newEnd = start + this.bitmapSize + this.blockSize;
     if (start / SECTOR_SIZE >= UNALLOCATED) {
       throw new DiskError(DiskErrorCode.BadSize, 'the file has grown to the 2 TiB that a VHD can have', {

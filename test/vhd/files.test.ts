@@ -170,3 +170,26 @@ describe('trim', () => {
     expect(checkDisk(file).runSync().findings).toEqual([]);
   });
 });
+
+it('a last block that ends with the disk, and the file with it, is kept apart from new blocks', () => {
+  const whole = new MemoryFile('disk.vhd');
+  createDynamic(whole, { size: 3 * 65536 + 1024, blockSize: 65536 });
+  const image = openVhd(whole);
+  image.write(3 * 128, pattern(2, 1));
+  image.close();
+  // Footer copy, header, table, bitmap, two sectors, footer.
+  const bytes = whole.toBytes();
+  const cut = new MemoryFile('cut.vhd', bytes.subarray(0, 2048 + 512 + 1024));
+  cut.write(2048 + 512 + 1024, bytes.subarray(-512));
+  const disk = openVhd(cut);
+  expect(disk.problems).toEqual([]);
+  disk.write(0, pattern(128, 2));
+  disk.write(128, pattern(128, 3));
+  disk.close();
+  expect(checkDisk(cut).runSync()).toMatchObject({ findings: [], allocatedBlocks: 3 });
+  const content = Buffer.alloc(3 * 65536 + 1024);
+  openVhd(cut).read(0, content);
+  expect(content.subarray(0, 65536).equals(pattern(128, 2))).toBe(true);
+  expect(content.subarray(65536, 131072).equals(pattern(128, 3))).toBe(true);
+  expect(content.subarray(-1024).equals(pattern(2, 1))).toBe(true);
+});
