@@ -1,7 +1,7 @@
 /** Writes docs/benchmarks.md from runs. */
 import { writeFileSync } from 'node:fs';
 import { suiteOf } from '../guests/index.ts';
-import { describeSkip, formatRatio, itemTable, meanTable, observationLine, suiteTitle } from '../report.ts';
+import { describeSkip, formatRatio, itemTable, meanTable, observationLine, problems, suiteTitle } from '../report.ts';
 import type { Table } from '../report.ts';
 import { meanOver, summarise } from '../summary.ts';
 import type { SuiteSummary } from '../summary.ts';
@@ -80,6 +80,7 @@ const readyRatio = ({ items }: SuiteSummary, peer: string): number | undefined =
 export function benchmarksPage(runs: readonly Run[], plots: readonly Plot[], base: string): string {
   const [first] = runs;
   const skips = first!.skips.map((skip) => `- ${describeSkip(skip)}`);
+  const wrong = runs.flatMap((run) => problems(run, base).map((problem) => `- Node ${run.machine.node}, ${problem}`));
   const watched = first!.observations.map((observation) => `- ${observationLine(observation)}`);
   return `${[
     '# Benchmarks',
@@ -95,6 +96,7 @@ export function benchmarksPage(runs: readonly Run[], plots: readonly Plot[], bas
     ...(watched.length === 0 ? [] : [`## Memory and idleness\n\n${watched.join('\n')}`]),
     ...otherNodes(runs, base),
     machineSection(runs),
+    ...(wrong.length === 0 ? [] : [`## Problems\n\n${wrong.join('\n')}`]),
     ...(skips.length === 0 ? [] : [`## Not measured\n\n${skips.join('\n')}`]),
     RESULT_FILE,
   ].join('\n\n')}\n`;

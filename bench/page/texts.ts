@@ -8,7 +8,7 @@ export const ABOUT =
 export const COMMANDS = `## Measure it yourself
 
 \`\`\`sh
-npm run bench                                             # everything that is installed, 5 rounds
+npm run bench                                             # everything that is installed, 5 rounds: about an hour on an idle machine
 npm run bench -- --quick                                  # one sample: kernels, large footprint, boot; about 2 minutes
 npm run bench -- --quick --only kernels --peers virtualserver,v86
 npm run bench -- --quick --only footprint --peers virtualserver
@@ -20,7 +20,8 @@ npm run bench -- --check                                  # exit code 1 when a l
 npm run bench -- --memory --duration 3600                 # memory of the process while the guest repeats linux-bench
 npm run bench -- --idle --idle-time 60                    # processor time of a guest at its prompt
 npm run bench -- --json build/bench/a.json                # where the result goes
-npm run bench -- --from build/bench/a.json,build/bench/b.json --update-docs   # this page from results
+npm run bench -- --from build/bench/a.json,build/bench/b.json --check --update-docs   # limits and this page from results;
+                                                          # results of several versions of Node give a column each
 \`\`\`
 
 npm \`v86\` and its firmware come with \`npm ci\`; \`qemu-system-i386\` is used where it is installed; \`native\` needs root on an x86 Linux

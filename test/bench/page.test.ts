@@ -186,7 +186,11 @@ describe('the page', () => {
   const samples = [
     ...[1, 4].flatMap((scale) => [linux('virtualserver', scale, [1, 1, 1]), linux('v86', scale, [2, 8, 0.5])]),
   ];
-  const newer = [linux('virtualserver', 1, [1, 1, 1]), linux('v86', 1, [3, 3, 3])];
+  const newer: Sample[] = [
+    linux('virtualserver', 1, [1, 1, 1]),
+    linux('v86', 1, [3, 3, 3]),
+    { ...linux('v86', 1, []), round: 1, outcome: { error: 'stopped' } },
+  ];
 
   it('draws groups of every scale, and single benchmarks of the largest', () => {
     const [overview, items] = plots({ samples }, 'virtualserver');
@@ -221,6 +225,7 @@ describe('the page', () => {
       '- Node 24.2.0, V8 1, measured 2026-01-02',
       '- virtualserver: an idle guest used 1.00 % of one core over 60 s',
       '- qemu: not there',
+      '- Node 24.2.0, linux-bench-1: v86, round 2: stopped',
     ])
       expect(page).toContain(text);
   });
