@@ -176,7 +176,10 @@ export class Words {
       layer.savedState && 'of a saved machine',
     ].filter(Boolean);
     return {
-      text: `${roles[layer.role]} ${this.#path(layer.path)}: ${facts.join(', ')}`,
+      text: wrap(`${roles[layer.role]} ${this.#path(layer.path)}: ${facts.join(', ')}`, this.#width - 12).replaceAll(
+        '\n',
+        '\n  ',
+      ),
       children: layer.problems.map((problem) => this.problem(problem)),
     };
   }

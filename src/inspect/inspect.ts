@@ -7,6 +7,7 @@ import { hostError, NodeFile } from '../disks/node-file.ts';
 import { MAXIMUM_FILE_BYTES } from '../vmc/document.ts';
 import { VmcError } from '../vmc/errors.ts';
 import { inspectDisk } from './disk.ts';
+import { shellWord } from './layers.ts';
 import { inspectMachine } from './machine.ts';
 import { inspectMedium } from './medium.ts';
 import {
@@ -141,7 +142,7 @@ class Collection {
         place: file,
         message:
           'an undo disk that no configuration here names; it can hold the newest state of a machine, and "boot --undo session" goes on with it',
-        remedy: `To look into it: virtualserver inspect ${path.basename(file)}. To get at its content: virtualserver disk flatten.`,
+        remedy: `To look into it: virtualserver inspect ${shellWord(path.basename(file))}. To get at its content: virtualserver disk flatten ${shellWord(path.basename(file))} OUTPUT.`,
       });
     }
   }

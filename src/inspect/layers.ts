@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { formatUuid, unixTime } from '../../vhd/bytes.ts';
-import { checkDisk, type CheckReport } from '../../vhd/check.ts';
+import { checkDisk, type CheckReport, type Finding } from '../../vhd/check.ts';
 import { readDynamicHeader, type DynamicHeader } from '../../vhd/dynamic-header.ts';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
 import { locateFooter, looksLikeVhd, VhdType, type LocatedFooter } from '../../vhd/footer.ts';
@@ -238,11 +238,15 @@ function parentFields(header: DynamicHeader): NonNullable<LayerReport['parent']>
   };
 }
 
-const REPAIRS = {
-  none: 'Restore the file from a copy.',
-  lossless: 'On a copy of the file: virtualserver disk repair FILE.',
-  lossy: 'On a copy of the file: virtualserver disk repair --allow-loss FILE, which gives up what the file has lost.',
-} as const;
+function repairRemedy(repair: Finding['repair'], place: string): string {
+  if (repair === 'none') return 'Restore the file from a copy.';
+  const extension = path.extname(place);
+  const copy = `${place.slice(0, place.length - extension.length)}-repaired${extension}`;
+  const command = `virtualserver disk repair ${shellWord(path.basename(place))} --output ${shellWord(path.basename(copy))}`;
+  return repair === 'lossless'
+    ? `Repair a copy: ${command}.`
+    : `Repair a copy, giving up what the file has lost: ${command} --allow-loss.`;
+}
 
 function addFindings(check: CheckReport, { place, problems }: Examination): void {
   for (const { kind, severity, message, repair, more } of check.findings) {
@@ -253,7 +257,7 @@ function addFindings(check: CheckReport, { place, problems }: Examination): void
       code: `vhd-${kind}`,
       place,
       message: more === undefined || more === 0 ? message : `${message}; ${more} more of this kind`,
-      ...(severity === 'note' ? {} : { remedy: REPAIRS[repair] }),
+      ...(severity === 'note' ? {} : { remedy: repairRemedy(repair, place) }),
     });
   }
 }
