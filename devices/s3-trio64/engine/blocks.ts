@@ -3,8 +3,10 @@
  * alike, else pixel by pixel.
  * Data sheet: S3 Trio32/Trio64 (DB014-B), section 13.3.
  */
+import type { Fixed } from './mix.ts';
+import { fix } from './mix.ts';
 import type { Pipeline } from './pipeline.ts';
-import { Source } from './pipeline.ts';
+import { Select, Source } from './pipeline.ts';
 import type { Surface } from './surface.ts';
 import type { Walk } from './walk.ts';
 import { Step, WalkKind } from './walk.ts';
@@ -32,38 +34,56 @@ export function drawPixels(walk: Walk, pipeline: Pipeline, surface: Surface): vo
 
 /** Draws what is left of a rectangle, copy or pattern fill, from the start of a row. */
 export function drawBlock(walk: Walk, pipeline: Pipeline, surface: Surface): void {
-  const { width } = walk;
+  const { width, kind } = walk;
   const forward = walk.majorX > 0;
   const first = forward ? walk.x : walk.x - width + 1;
-  const copied = pipeline.foreground.source === Source.VideoMemory;
   const sourceFirst = forward ? walk.sourceX : walk.sourceX - width + 1;
   // Rows that wrap around the coordinate space are rare; so are those with a source that does.
   const straight =
     first >= 0 &&
     first + width <= COORDINATES &&
-    (walk.kind !== WalkKind.Copy || (sourceFirst >= 0 && sourceFirst + width <= COORDINATES));
-  if (!pipeline.uniform || !straight || pipeline.foreground.source === Source.Cpu) {
+    (kind !== WalkKind.Copy || (sourceFirst >= 0 && sourceFirst + width <= COORDINATES));
+  const row = straight && pipeline.plain ? rowDrawer(walk, pipeline, surface, forward) : undefined;
+  if (!row) {
     drawPixels(walk, pipeline, surface);
     return;
   }
-  const { mix, source } = pipeline.foreground;
   const from = Math.max(first, pipeline.left);
   const count = Math.min(first + width - 1, pipeline.right) - from + 1;
-  const tile = new Int32Array(8);
   do {
     const { y } = walk;
     if (count <= 0 || y < pipeline.top || y > pipeline.bottom) continue;
     const to = surface.at(from, y);
-    if (!copied) {
-      surface.fill(to, count, pipeline.color(source), mix);
-    } else if (walk.kind === WalkKind.Copy) {
-      surface.copy(to, surface.sourceAt(sourceFirst + from - first, walk.sourceY), count, forward, mix);
-    } else if (walk.kind === WalkKind.Pattern) {
-      const row = surface.sourceAt(walk.sourceX, walk.sourceY + (y & 7));
-      for (let i = 0; i < 8; i++) tile[i] = surface.read(row + i);
-      surface.tile(to, count, tile, from & 7, mix);
-    } else {
-      surface.copy(to, to, count, forward, mix);
-    }
+    let source = to;
+    if (kind === WalkKind.Copy) source = surface.sourceAt(sourceFirst + from - first, walk.sourceY);
+    else if (kind === WalkKind.Pattern) source = surface.sourceAt(walk.sourceX, walk.sourceY + (y & 7));
+    row(to, source, count, from & 7);
   } while (walk.nextRow() !== Step.Done);
+}
+
+/** Draws `count` pixels from index `to`; a pattern row starts at index `source`, and with its pixel `phase`. */
+type DrawRow = (to: number, source: number, count: number, phase: number) => void;
+
+/** How rows of this command can be drawn at once, if they can. */
+function rowDrawer(walk: Walk, pipeline: Pipeline, surface: Surface, forward: boolean): DrawRow | undefined {
+  const patterned = walk.kind === WalkKind.Pattern;
+  const eight = (row: number, pixel: (color: number) => Fixed): Fixed[] =>
+    Array.from({ length: 8 }, (_, i) => pixel(surface.read(row + i)));
+  const expansion = pipeline.expansion();
+  if (expansion) {
+    const { set, clear, mask } = expansion;
+    if (!patterned) return (to, source, count) => surface.expand(to, source, count, forward, mask, set, clear);
+    const choose = (color: number): Fixed => ((color & mask) === mask ? set : clear);
+    return (to, source, count, phase) => surface.tile(to, count, eight(source, choose), phase);
+  }
+  if (pipeline.select !== Select.Foreground) return undefined;
+  const { mix, source: kind } = pipeline.foreground;
+  if (kind === Source.Cpu) return undefined;
+  if (kind !== Source.VideoMemory) {
+    const color = pipeline.color(kind);
+    return (to, _source, count) => surface.fill(to, count, color, mix);
+  }
+  if (!patterned) return (to, source, count) => surface.copy(to, source, count, forward, mix);
+  const mixed = (color: number): Fixed => fix(mix, color);
+  return (to, source, count, phase) => surface.tile(to, count, eight(source, mixed), phase);
 }

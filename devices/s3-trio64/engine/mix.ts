@@ -45,6 +45,16 @@ export function masked(code: number, writeMask: number): Mix {
   return { a: a & writeMask, b: b & writeMask, c: (c & writeMask) | ~writeMask, e: e & writeMask };
 }
 
+/** A mix whose source is known: `result = base ^ (keep & destination)`. */
+export interface Fixed {
+  readonly base: number;
+  readonly keep: number;
+}
+
+export function fix({ a, b, c, e }: Mix, source: number): Fixed {
+  return { base: a ^ (b & source), keep: c ^ (e & source) };
+}
+
 export function apply({ a, b, c, e }: Mix, source: number, destination: number): number {
   return a ^ (b & source) ^ (c & destination) ^ (e & source & destination);
 }

@@ -5,8 +5,8 @@
  * Models: inclusive scissors and their inverse, PIX_CNTL, the four sources of a mix, colour compare against the source.
  * Does not model: colour compare against the destination (not on this chip).
  */
-import type { Mix } from './mix.ts';
-import { apply, masked } from './mix.ts';
+import type { Fixed, Mix } from './mix.ts';
+import { apply, fix, masked } from './mix.ts';
 import type { EngineRegisters } from './registers.ts';
 import { Misc, Multi } from './registers.ts';
 import type { Surface } from './surface.ts';
@@ -68,14 +68,22 @@ export class Pipeline {
     this.#skipDifferent = (misc & Misc.CompareNotEqual) !== 0;
   }
 
-  /** Every pixel inside the scissors gets the foreground mix: spans can be drawn at once. */
-  get uniform(): boolean {
-    return !this.#outside && this.#compare < 0 && this.select === Select.Foreground;
+  /** Pixels inside the scissors are drawn without a look at each: spans can be drawn at once. */
+  get plain(): boolean {
+    return !this.#outside && this.#compare < 0;
   }
 
-  /** Either mix takes CPU data. */
-  get wantsCpuColor(): boolean {
-    return this.foreground.source === Source.Cpu || this.#background.source === Source.Cpu;
+  /** The two mixes with their colours, if video memory chooses between them and they take only colour registers. */
+  expansion(): { readonly set: Fixed; readonly clear: Fixed; readonly mask: number } | undefined {
+    const { foreground } = this;
+    const background = this.#background;
+    if (this.select !== Select.VideoMemory || foreground.source > Source.Foreground) return undefined;
+    if (background.source > Source.Foreground) return undefined;
+    return {
+      set: fix(foreground.mix, this.color(foreground.source)),
+      clear: fix(background.mix, this.color(background.source)),
+      mask: this.#readMask,
+    };
   }
 
   /** Colour of a mix whose source is a colour register. */

@@ -3,7 +3,8 @@
  * are runs of pixels within one line; they work in tight loops on the typed array of their depth.
  * Data sheet: S3 Trio32/Trio64 (DB014-B), section 13, registers CR50 (pixel length, width) and BEE8 index D and E (bases).
  */
-import type { Mix } from './mix.ts';
+import type { Fixed, Mix } from './mix.ts';
+import { fix } from './mix.ts';
 
 type Pixels = Uint8Array | Uint16Array | Uint32Array;
 
@@ -91,8 +92,7 @@ export class Surface {
     if (count === 0) return;
     const pixels = this.#pixels;
     const end = index + count;
-    const base = mix.a ^ (mix.b & color);
-    const keep = mix.c ^ (mix.e & color);
+    const { base, keep } = fix(mix, color);
     if ((keep & this.depthMask) === 0) {
       pixels.fill(base, index, end);
     } else {
@@ -101,18 +101,32 @@ export class Surface {
     this.#touch(index, count);
   }
 
-  /** Mixes eight colours in turn into a span; `phase` says which comes first. */
-  tile(index: number, length: number, colors: Int32Array, phase: number, mix: Mix): void {
+  /** Mixes eight pixels in turn into a span; `phase` says which comes first. */
+  tile(index: number, length: number, pixels8: readonly Fixed[], phase: number): void {
     const count = this.#inside(index, length);
     if (count === 0) return;
     const pixels = this.#pixels;
-    const { a, b, c, e } = mix;
+    const bases = Int32Array.from(pixels8, ({ base }) => base);
+    const keeps = Int32Array.from(pixels8, ({ keep }) => keep);
     for (let i = 0; i < count; i++) {
-      const s = colors[(phase + i) & 7]!;
-      const d = pixels[index + i]!;
-      pixels[index + i] = a ^ (b & s) ^ (c & d) ^ (e & s & d);
+      const n = (phase + i) & 7;
+      pixels[index + i] = bases[n]! ^ (keeps[n]! & pixels[index + i]!);
     }
     this.#touch(index, count);
+  }
+
+  /** Mixes one of two colours into each pixel of a span: `set` where all bits of `mask` are 1 in the source pixel. */
+  expand(to: number, from: number, length: number, forward: boolean, mask: number, set: Fixed, clear: Fixed): void {
+    const count = this.#inside(to, length);
+    if (count === 0) return;
+    const pixels = this.#pixels;
+    const step = forward ? 1 : -1;
+    let at = forward ? 0 : count - 1;
+    for (let n = 0; n < count; n++, at += step) {
+      const { base, keep } = (this.read(from + at) & mask) === mask ? set : clear;
+      pixels[to + at] = base ^ (keep & pixels[to + at]!);
+    }
+    this.#touch(to, count);
   }
 
   /**
