@@ -70,9 +70,9 @@ export function examine(file: RandomAccessFile, listed?: number): Examination {
 }
 
 /** Examines a file as if it had this footer. */
-export function examineWith(file: RandomAccessFile, located: LocatedFooter): Examination {
+export function examineWith(file: RandomAccessFile, located: LocatedFooter, listed: number): Examination {
   const result = { ...nothingKnown(), located };
-  examineRest(file, located, result, Infinity);
+  examineRest(file, located, result, listed);
   return result;
 }
 

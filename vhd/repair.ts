@@ -72,7 +72,7 @@ function* repairSteps(file: RandomAccessFile, options: RepairOptions): TaskSteps
   const repair = new Repair(file, options);
   repair.footers();
   repair.header();
-  repair.dropEntries();
+  yield* repair.dropEntries();
   repair.placeFooters();
   yield* repair.separateBlocks();
   const check = yield* checkSteps(file, {});
@@ -92,6 +92,9 @@ const FOOTER_KINDS: readonly FindingKind[] = [
   'pending-zero',
 ];
 
+/** Damaged table entries of each kind that are mended at once: a table may hold millions, and memory may not. */
+const AT_ONCE = 20_000;
+
 /** One repair; the methods are called in their order. In a dry run nothing is written and each says what it would do. */
 class Repair {
   readonly actions: string[] = [];
@@ -105,7 +108,7 @@ class Repair {
   constructor(file: RandomAccessFile, options: RepairOptions) {
     this.file = file;
     this.options = options;
-    this.examination = examine(file, Infinity);
+    this.examination = examine(file, AT_ONCE);
   }
 
   private change(action: string, run: () => void): void {
@@ -141,7 +144,7 @@ class Repair {
     }
     this.actions.push('a new footer, with another identity unless one was given');
     this.footerIsNew = true;
-    this.examination = examineWith(this.file, located);
+    this.examination = examineWith(this.file, located, AT_ONCE);
   }
 
   /** A footer for a file that has lost both, from its dynamic header. */
@@ -189,41 +192,51 @@ class Repair {
       this.change(`a new dynamic header, for blocks of ${blockSize} bytes, as the block table suggests`, () => {
         this.file.write(footer.dataOffset, bytes);
         this.file.flush();
-        this.examination = this.footerIsNew ? examineWith(this.file, located!) : examine(this.file, Infinity);
+        this.examination = this.footerIsNew ? examineWith(this.file, located!, AT_ONCE) : examine(this.file, AT_ONCE);
       });
     }
   }
 
   /** Takes away table entries that lead nowhere, and accounts for what a cut file has lost. */
-  dropEntries(): void {
-    const { located, header, table, layout } = this.examination;
-    if (header === undefined || table === undefined || layout === undefined || this.options.allowLoss !== true) return;
-    const diskSectors = located!.footer.currentSize / SECTOR_SIZE;
-    const blockSectors = header.blockSize / SECTOR_SIZE;
-    const dropped = new Set<number>();
-    const bitmapSize = bitmapSizeOf(header.blockSize);
-    const dataEnd = this.dataEnd();
-    for (const { kind, block } of layout.problems) {
-      const first = block * blockSectors;
-      const inDisk = Math.min(blockSectors, diskSectors - first);
-      const dataStart = table[block] * SECTOR_SIZE + bitmapSize;
-      if (kind === 'outside' || kind === 'metadata' || (kind === 'cut' && dataStart >= dataEnd)) {
-        if (!dropped.has(block)) this.lose(first, inDisk);
-        dropped.add(block);
-      } else if (kind === 'cut') {
-        const there = Math.floor((dataEnd - dataStart) / SECTOR_SIZE);
-        this.lose(first + there, inDisk - there);
-        this.actions.push(`what is missing of block ${block} reads as zeros`);
-      }
-    }
-    if (dropped.size === 0) return;
-    for (const block of dropped) table[block] = UNALLOCATED;
-    this.change(`${dropped.size} entries of the block table that lead nowhere are taken away`, () => {
-      writeTableEntries(this.file, header.tableOffset, table, dropped);
-      this.file.flush();
-    });
+  *dropEntries(): TaskSteps<void> {
+    const { located, header, table } = this.examination;
+    if (header === undefined || table === undefined || this.options.allowLoss !== true) return;
     const { footer } = located!;
-    this.examination.layout = judgeTable(dataEnd, table, header, footer.dataOffset, footer.currentSize, Infinity);
+    const dataEnd = this.dataEnd();
+    const bitmapSize = bitmapSizeOf(header.blockSize);
+    const dataStart = (block: number): number => table[block] * SECTOR_SIZE + bitmapSize;
+    for (;;) {
+      const { problems } = this.examination.layout!;
+      const dropped = new Set<number>();
+      for (const { kind, block } of problems) {
+        const nowhere = kind === 'outside' || kind === 'metadata' || (kind === 'cut' && dataStart(block) >= dataEnd);
+        if (nowhere) dropped.add(block);
+      }
+      if (dropped.size === 0) break;
+      for (const block of dropped) {
+        table[block] = UNALLOCATED;
+        this.loseOf(block, 0);
+      }
+      this.change(`${dropped.size} entries of the block table that lead nowhere are taken away`, () => {
+        writeTableEntries(this.file, header.tableOffset, table, dropped);
+        this.file.flush();
+      });
+      this.examination.layout = judgeTable(dataEnd, table, header, footer.dataOffset, footer.currentSize, AT_ONCE);
+      yield { phase: 'mending the block table', done: 0, total: 1 };
+    }
+    for (const { kind, block } of this.examination.layout!.problems) {
+      if (kind !== 'cut') continue;
+      this.loseOf(block, Math.floor((dataEnd - dataStart(block)) / SECTOR_SIZE));
+      this.actions.push(`what is missing of block ${block} reads as zeros`);
+    }
+  }
+
+  /** The sectors of a block from `from` on are lost. */
+  private loseOf(block: number, from: number): void {
+    const sectors = this.examination.header!.blockSize / SECTOR_SIZE;
+    const first = block * sectors;
+    const inDisk = Math.min(sectors, this.examination.located!.footer.currentSize / SECTOR_SIZE - first);
+    this.lose(first + from, inDisk - from);
   }
 
   /** Writes both footers where one is missing or damaged, and finishes what was interrupted. */
@@ -258,33 +271,38 @@ class Repair {
         file.truncate(place + FOOTER_SIZE);
         file.flush();
       }
-      this.examination = examine(file, Infinity);
+      this.examination = examine(file, AT_ONCE);
     });
   }
 
   /** Gives blocks that lie over others a place of their own, with what they read as now. */
   *separateBlocks(): TaskSteps<void> {
     const { file } = this;
-    const { located, header, table, layout } = this.examination;
-    if (header === undefined || table === undefined || layout === undefined) return;
-    const overlaps = layout.problems.filter(({ kind }) => kind === 'overlap');
-    const others = layout.problems.some(({ kind }) => kind !== 'overlap');
-    // Only on a file whose structures are otherwise right is there a place for them.
-    if (overlaps.length === 0 || others || (located!.endOffset === undefined && this.options.dryRun !== true)) return;
+    const { located, header, table } = this.examination;
+    const dryRun = this.options.dryRun === true;
+    if (header === undefined || table === undefined || (located!.endOffset === undefined && !dryRun)) return;
+    const { footer, bytes } = located!;
     const span = bitmapSizeOf(header.blockSize) + header.blockSize;
     let end = located!.endOffset ?? usedEnd(this.examination);
-    for (const [i, { block, other }] of overlaps.entries()) {
-      const start = end;
-      this.change(`block ${block}, which lay over block ${other}, gets a copy of its own`, () => {
-        file.write(start + span, located!.bytes);
-        copyBytes(file, table[block] * SECTOR_SIZE, start, span);
-        file.flush();
-        table[block] = start / SECTOR_SIZE;
-        writeTableEntries(file, header.tableOffset, table, [block]);
-        file.flush();
-      });
-      end += span;
-      yield { phase: 'separating blocks', done: i + 1, total: overlaps.length };
+    for (;;) {
+      const { problems } = this.examination.layout!;
+      // Only on a file whose structures are otherwise right is there a place for them.
+      if (problems.length === 0 || problems.some(({ kind }) => kind !== 'overlap')) return;
+      for (const [i, { block, other }] of problems.entries()) {
+        const start = end;
+        this.change(`block ${block}, which lay over block ${other}, gets a copy of its own`, () => {
+          file.write(start + span, bytes);
+          copyBytes(file, table[block] * SECTOR_SIZE, start, span);
+          file.flush();
+          table[block] = start / SECTOR_SIZE;
+          writeTableEntries(file, header.tableOffset, table, [block]);
+          file.flush();
+        });
+        end += span;
+        yield { phase: 'separating blocks', done: i + 1, total: problems.length };
+      }
+      if (dryRun) return;
+      this.examination.layout = judgeTable(end, table, header, footer.dataOffset, footer.currentSize, AT_ONCE);
     }
   }
 }
