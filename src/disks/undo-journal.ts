@@ -66,6 +66,17 @@ export function removeJournals(disks: readonly UndoDisk[]): void {
   for (const { undoPath } of disks) fs.rmSync(journalOf(undoPath), { force: true });
 }
 
+/** @throws DiskError `disk-unsupported` when a commit has begun, which cannot be taken back */
+export function checkDiscard(disks: readonly Pick<UndoDisk, 'undoPath'>[]): void {
+  const begun = disks.find(({ undoPath }) => readJournal(undoPath)?.action === 'commit');
+  if (!begun) return;
+  throw new DiskError(
+    DiskErrorCode.Unsupported,
+    'a commit of these undo disks has begun: the images hold part of the changes already, which cannot be taken back',
+    { fileName: begun.undoPath, remedy: 'Commit them again to finish it, or keep them.' },
+  );
+}
+
 export const hexIdentity = (image: DiskImage): string => Buffer.from(image.identity).toString('hex');
 
 /** An image that a commit has begun to change, under the identity it had before; others as they are. */

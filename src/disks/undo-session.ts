@@ -19,7 +19,14 @@ import { openDiskFile } from './disk-file.ts';
 import { type FileLock, lockFile } from './lock-file.ts';
 import { NodeFile } from './node-file.ts';
 import { openImage } from './open-disk.ts';
-import { asBeforeCommit, hexIdentity, readJournal, removeJournals, writeJournals } from './undo-journal.ts';
+import {
+  asBeforeCommit,
+  checkDiscard,
+  hexIdentity,
+  readJournal,
+  removeJournals,
+  writeJournals,
+} from './undo-journal.ts';
 import type { JournalDisk, UndoDisk } from './undo-journal.ts';
 import { productUndoName, removeUndoFile } from './undo.ts';
 
@@ -128,13 +135,7 @@ function* commitSteps(disks: readonly UndoDisk[]): TaskSteps<void> {
 }
 
 function* discardSteps(disks: readonly UndoDisk[]): TaskSteps<void> {
-  const begun = disks.find(({ undoPath }) => readJournal(undoPath)?.action === 'commit');
-  if (begun)
-    throw new DiskError(
-      DiskErrorCode.Unsupported,
-      'a commit of these undo disks has begun: the images hold part of the changes already, which cannot be taken back',
-      { fileName: begun.undoPath, remedy: 'Commit them again to finish it, or keep them.' },
-    );
+  checkDiscard(disks);
   const changed = present(disks);
   const locks = lockAll(changed.map(({ undoPath }) => undoPath));
   try {

@@ -19,7 +19,7 @@ import { openDiskFile } from './disk-file.ts';
 import { createDurably, flushFolder } from './durable.ts';
 import { lockFile } from './lock-file.ts';
 import { hostError, NodeFile } from './node-file.ts';
-import { asBeforeCommit } from './undo-journal.ts';
+import { asBeforeCommit, checkDiscard, hexIdentity, removeJournals, writeJournals } from './undo-journal.ts';
 
 /**
  * The name that the original products gave the undo disk of a drive, which lies beside the `.vmc`:
@@ -124,6 +124,7 @@ export function commitUndoFile(
     try {
       if (!mergeUndoFile(basePath, undoPath, openBase, progress)) return false;
       removeUndoFile(undoPath);
+      removeJournals([{ path: basePath, undoPath }]);
       return true;
     } finally {
       baseLock.unlock();
@@ -145,10 +146,11 @@ function mergeUndoFile(
     try {
       const target = openBase(baseFile);
       // The undo disk is opened over the very image that it is merged into, and only for reading.
-      const layer = openVhd(undoFile, { parent: target });
+      const layer = openVhd(undoFile, { parent: asBeforeCommit(target, undoPath) });
       if (!(layer instanceof SparseImage) || layer.parent === undefined) {
         throw new DiskError(DiskErrorCode.WrongKind, 'this is not an undo disk', { fileName: undoPath });
       }
+      writeJournals({ action: 'commit', disks: [{ path: basePath, undoPath, identity: hexIdentity(target) }] });
       const finished = mergeInto(layer, target, progress);
       target.close();
       return finished;
@@ -162,9 +164,10 @@ function mergeUndoFile(
 
 /**
  * Deletes an undo disk: the image is again as it was.
- * @throws DiskError `disk-locked` while a machine uses it; `disk-not-found`.
+ * @throws DiskError `disk-locked` while a machine uses it; `disk-not-found`; `disk-unsupported` after a commit has begun.
  */
 export function discardUndoFile(undoPath: string): void {
+  checkDiscard([{ undoPath }]);
   const lock = lockFile(undoPath);
   try {
     removeUndoFile(undoPath);

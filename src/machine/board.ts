@@ -86,6 +86,8 @@ export interface BoardSignals {
   /** The guest opened or closed the tray of an optical drive. */
   onTray(device: string, open: boolean): void;
   onDiskError(error: DiskError): void;
+  /** The host has no space for what the guest wrote: the guest should not go on before there is. */
+  onHostFull?(device: string, message: string): void;
   onLog(message: LoggedMessage): void;
 }
 
@@ -235,6 +237,7 @@ export class Board {
       floppyDma: dma.channel(FLOPPY.dma),
       onTray: (device, open) => signals.onTray(device, open),
       onError: (error) => signals.onDiskError(error),
+      onHostFull: (device, message) => signals.onHostFull?.(device, message),
     });
     const video = createVideo(configuration.videoAdapter, host, {
       memory: processor.video,

@@ -5,6 +5,7 @@ import type {
   ClockConfiguration,
   FirmwareConfiguration,
   FloppyDriveConfiguration,
+  MediaSource,
 } from './configuration.ts';
 import type { IdeDriveConfiguration, MachineConfiguration, ParallelConfiguration } from './configuration.ts';
 import type { SavedStateSource, SerialConfiguration, SmbiosConfiguration } from './configuration.ts';
@@ -99,4 +100,25 @@ export function clockStart(configuration: ResolvedConfiguration, now: number, zo
   const { rtc, rtcOffsetMinutes } = configuration;
   if (rtc === 'host') return now + (rtcOffsetMinutes ?? zoneMinutes) * 60_000;
   return rtc * 1000 + (rtcOffsetMinutes ?? 0) * 60_000;
+}
+
+/** With another disc in the first optical drive. */
+export function withDisc(configuration: ResolvedConfiguration, source: MediaSource | undefined): ResolvedConfiguration {
+  const first = configuration.ide.find(({ kind }) => kind === 'cdrom');
+  const ide = configuration.ide.map((drive): IdeDriveConfiguration => {
+    if (drive !== first) return drive;
+    const { media: _, ...empty } = drive;
+    return source ? { ...empty, media: source } : empty;
+  });
+  return { ...configuration, ide };
+}
+
+/** With another floppy in drive 0 (A:) or 1. */
+export function withFloppy(
+  configuration: ResolvedConfiguration,
+  drive: number,
+  source: MediaSource | undefined,
+): ResolvedConfiguration {
+  const floppies = configuration.floppies.map((old, i) => (i !== drive ? old : source ? { media: source } : {}));
+  return { ...configuration, floppies };
 }

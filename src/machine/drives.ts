@@ -10,11 +10,13 @@ import { AtapiCdrom } from '../../devices/ide/atapi-cdrom.ts';
 import type { BlockMedia, CdMedia } from '../../devices/ide/media.ts';
 import type { EdgeLine } from '../../devices/interrupt-line.ts';
 import type { Piix4Ide } from '../../devices/piix4/ide.ts';
+import { DiskError as HostDiskError, DiskErrorCode as HostDiskErrorCode } from '../../vhd/index.ts';
 import { FLOPPY } from './board-layout.ts';
 import type { MediaSource } from './configuration.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
 import { asMediaError } from './media.ts';
 import type { MediaOpener, OpenedCd, OpenedDisk, OpenedFloppy, SavedContents } from './media.ts';
+import { FullVolumes } from './full-volume.ts';
 import { Unflushed } from './unflushed.ts';
 
 /** Opened media by place: IDE locations as channel * 2 + position, floppy drives from A: on. */
@@ -102,6 +104,8 @@ export interface DrivesOptions {
   readonly onTray: (device: string, open: boolean) => void;
   /** A medium failed; the guest sees an error of the drive. */
   readonly onError: (error: DiskError) => void;
+  /** The host has no space for what the guest wrote; it waits in memory, and the guest should not go on. */
+  readonly onHostFull: (device: string, message: string) => void;
 }
 
 export class Drives {
@@ -112,10 +116,12 @@ export class Drives {
   readonly #options: DrivesOptions;
   readonly #floppy: I82078 | undefined;
   readonly #unflushed = new Unflushed();
+  readonly #volumes: FullVolumes;
   readonly #optical: { readonly drive: AtapiCdrom; readonly at: number }[] = [];
 
   constructor(host: DeviceHost, options: DrivesOptions) {
     this.#options = options;
+    this.#volumes = new FullVolumes((device, message) => options.onHostFull(device, message));
     const { media, ide } = options;
     for (let at = 0; at < IDE_LOCATIONS; at++) {
       const channel = ide.channel((at >> 1) as 0 | 1);
@@ -181,14 +187,30 @@ export class Drives {
     const { floppies } = this.#options.media;
     this.#floppy.eject(index);
     this.#unflushed.forget(`floppy${index}`);
+    this.#volumes.forget(`floppy${index}`);
     floppies[index]?.close();
     floppies[index] = medium;
     if (medium) this.#floppy.insert(index, this.#watchedFloppy(index, medium));
     return `floppy${index}`;
   }
 
-  /** Flushes every medium that can be written. @throws what the medium throws */
+  /** Writes wait for space on the host. */
+  get waiting(): boolean {
+    return this.#volumes.waiting;
+  }
+
+  /** Writes what waits for space on the host. @returns whether nothing waits any more */
+  retry(): boolean {
+    return this.#volumes.retry((device, { message }) => this.#options.onError({ device, operation: 'write', message }));
+  }
+
+  /** Flushes every medium that can be written. @throws what the medium throws; `disk-host-full` while writes wait */
   flush(): void {
+    if (this.waiting && !this.retry())
+      throw new HostDiskError(
+        HostDiskErrorCode.HostFull,
+        'the disk of the host is full, and what the guest wrote waits',
+      );
     const { disks, floppies } = this.#options.media;
     disks.forEach((disk, at) => {
       this.#unflushed.forget(ideName(at));
@@ -216,19 +238,20 @@ export class Drives {
   }
 
   #watched(name: string, disk: OpenedDisk): BlockMedia {
+    const held = this.#volumes.hold(name, disk, SECTOR);
     const flush = (): void => {
       this.#unflushed.forget(name);
-      this.#guard(name, 'flush', () => disk.flush());
+      this.#guard(name, 'flush', () => held.flush());
     };
     return {
       sectorCount: disk.sectorCount,
       readOnly: disk.readOnly,
       read: (lba, into) => {
-        this.#guard(name, `read of ${into.length / SECTOR} sectors at ${lba}`, () => disk.read(lba, into));
+        this.#guard(name, `read of ${into.length / SECTOR} sectors at ${lba}`, () => held.read(lba, into));
         this.bytesRead += into.length;
       },
       write: (lba, from) => {
-        this.#guard(name, `write of ${from.length / SECTOR} sectors at ${lba}`, () => disk.write(lba, from));
+        this.#guard(name, `write of ${from.length / SECTOR} sectors at ${lba}`, () => held.write(lba, from));
         this.bytesWritten += from.length;
         this.#unflushed.written(name, flush);
       },
@@ -249,19 +272,20 @@ export class Drives {
 
   #watchedFloppy(index: number, medium: OpenedFloppy): FloppyMedia {
     const name = `floppy${index}`;
+    const held = this.#volumes.hold(name, medium, 1);
     const flush = (): void => {
       this.#unflushed.forget(name);
-      this.#guard(name, 'flush', () => medium.flush());
+      this.#guard(name, 'flush', () => held.flush());
     };
     return {
       size: medium.size,
       readOnly: medium.readOnly,
       read: (offset, into) => {
-        this.#guard(name, `read at byte ${offset}`, () => medium.read(offset, into));
+        this.#guard(name, `read at byte ${offset}`, () => held.read(offset, into));
         this.bytesRead += into.length;
       },
       write: (offset, from) => {
-        this.#guard(name, `write at byte ${offset}`, () => medium.write(offset, from));
+        this.#guard(name, `write at byte ${offset}`, () => held.write(offset, from));
         this.bytesWritten += from.length;
         this.#unflushed.written(name, flush);
       },

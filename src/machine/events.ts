@@ -59,6 +59,10 @@ interface EventData {
   /** The DHCP server of one of the machine's networks gave an address to `macAddress`. */
   'net.lease': { readonly macAddress: string; readonly address: string };
   'disk.error': { readonly device: string; readonly operation: string; readonly message: string };
+  /** The host has no space for what the guest wrote. The machine is paused until there is; nothing is lost. */
+  'disk.full': { readonly device: string; readonly message: string };
+  /** There is space again, and what waited has been written. */
+  'disk.space': Record<string, never>;
   /** A drive's medium changed: `inserted` false after an eject. */
   'drive.media': { readonly device: string; readonly inserted: boolean };
 }

@@ -13,10 +13,10 @@ import type { MachineStatistics } from './api.ts';
 import { Board } from './board.ts';
 import type { BoardSignals } from './board.ts';
 import type { MachineConfiguration, MediaSource, SavedStateSource, UndoAction } from './configuration.ts';
-import { clockStart, resolveConfiguration } from './defaults.ts';
+import { clockStart, resolveConfiguration, withDisc, withFloppy } from './defaults.ts';
 import type { ResolvedConfiguration } from './defaults.ts';
 import { closeDriveMedia, ideName, openDriveMedia } from './drives.ts';
-import type { DiskTask } from '../../vhd/index.ts';
+import type { DiskTask, TaskProgress } from '../../vhd/index.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import type { Emit, MachineHostServices } from './host-services.ts';
 import type { MachineEnd, MachineEventData, MachineEventType, MachineReason, MachineState } from './events.ts';
@@ -24,21 +24,19 @@ import { asMediaError } from './media.ts';
 import { Outputs } from './outputs.ts';
 import { createPacer, initialRate } from './pacing.ts';
 import type { Powered } from './powered.ts';
+import { RunBudget } from './run-budget.ts';
 import { saveMachine } from './save-task.ts';
 import { OpenState } from './saving.ts';
 import { Scheduler } from './scheduler.ts';
 import { ScreenWatch } from './screen-watch.ts';
+import { SpaceWatch } from './space-watch.ts';
 import { asSavedStateError, savedStateError } from './state-errors.ts';
 import { Sleeper, nextTurn } from './turns.ts';
 
 /** Host milliseconds between two turns of the event loop. */
 const SLICE_MS = 8;
-/** Host milliseconds that one run of the processor should take, and the instructions that may be asked of it. */
-const RUN_MS = 2;
 /** Virtual time that one run may take: a wrong idea of the cost of an instruction is noticed before it does harm. */
 const RUN_VIRTUAL_NS = 4e6;
-const MIN_BUDGET = 2_000;
-const MAX_BUDGET = 4_000_000;
 /** Blocks of a saved state that are loaded after each slice. */
 const BLOCKS_PER_SLICE = 4;
 /** Shorter sleeps are not worth a timer. */
@@ -53,11 +51,17 @@ export class Machine {
   #powered: Powered | undefined;
   #pendingReset: Cause | undefined;
   #pendingEnd: MachineEnd | undefined;
-  #budget = MIN_BUDGET;
+  readonly #budget = new RunBudget();
   /** Lamps as last told. */
   #leds = '';
   /** The run loop is active; at most one is. */
   #looping = false;
+  /** What the guest wrote waits for space on the host. */
+  #hostFull = false;
+  readonly #space = new SpaceWatch(
+    () => this.#powered?.board.drives.retry() ?? true,
+    () => this.#spaceIsBack(),
+  );
 
   /** @throws VirtualServerError `VS_INVALID_CONFIGURATION` */
   constructor(configuration: MachineConfiguration, services: MachineHostServices, emit: Emit) {
@@ -167,7 +171,7 @@ export class Machine {
     }
     this.#pendingReset = undefined;
     this.#pendingEnd = undefined;
-    this.#budget = MIN_BUDGET;
+    this.#budget.reset();
     if (this.#watchIntervalMs !== undefined) this.#powered.screen.watch(this.#watchIntervalMs, this.#watchPixels);
     this.#run('host');
   }
@@ -184,7 +188,20 @@ export class Machine {
         ErrorCode.InvalidState,
         'the processor is shut down by a triple fault; reset the machine',
       );
+    if (this.#hostFull) {
+      if (!this.#powered!.board.drives.retry())
+        throw new VirtualServerError(ErrorCode.InvalidState, 'the disk of the host is still full');
+      return this.#spaceIsBack();
+    }
     this.#run('host');
+  }
+
+  #spaceIsBack(): void {
+    this.#space.stop();
+    this.#hostFull = false;
+    if (!this.#powered) return;
+    this.#tell('disk.space', {}, 'disk');
+    if (this.#state === 'Paused') this.#run('disk');
   }
 
   /** Tears the machine down and builds it again, as the reset button of the product does: four state changes. */
@@ -211,7 +228,13 @@ export class Machine {
     if (!powered || this.#ending) return;
     powered.outputs.end();
     powered.restoring?.state.close();
+    this.#space.stop();
     this.#enter('TurningOff', end.reason);
+    if (this.#hostFull && !powered.board.drives.retry()) {
+      const message = 'the disk of the host is full: what the guest wrote last is lost';
+      this.#tell('disk.error', { device: 'disk', operation: 'write', message });
+    }
+    this.#hostFull = false;
     const vtime = this.vtime;
     closeDriveMedia(powered.media, (message) =>
       this.#tell('disk.error', { device: 'disk', operation: 'close', message }),
@@ -244,16 +267,13 @@ export class Machine {
   async #endUndo(task: DiskTask<void>, action: UndoAction, end: MachineEnd): Promise<void> {
     if (action === 'commit') this.#enter('MergingDrives', end.reason);
     this.#undoTask = task;
-    try {
-      await task.run({
-        onProgress: ({ done, total }) => this.#tell('vm.task.progress', { task: 'commit', done: done / total }),
-      });
-    } catch (error) {
-      const message = `the undo disks are kept: ${error instanceof Error ? error.message : String(error)}`;
-      this.#tell('disk.error', { device: 'undo disks', operation: action, message });
-    } finally {
-      this.#undoTask = undefined;
-    }
+    const onProgress = ({ done, total }: TaskProgress): void =>
+      this.#tell('vm.task.progress', { task: 'commit', done: done / total });
+    // A failure is told and changes nothing: the undo disks are there.
+    await task.run({ onProgress }).catch(({ message }: Error) => {
+      this.#tell('disk.error', { device: 'undo disks', operation: action, message: `they are kept: ${message}` });
+    });
+    this.#undoTask = undefined;
   }
 
   /** Stops the commit of undo disks; they are kept then. @throws VirtualServerError `VS_INVALID_STATE` */
@@ -273,6 +293,11 @@ export class Machine {
     const before = this.#state;
     if (powered.board.processor.tripleFault)
       throw new VirtualServerError(ErrorCode.InvalidState, 'the processor is shut down by a triple fault');
+    if (this.#hostFull)
+      throw new VirtualServerError(
+        ErrorCode.InvalidState,
+        'the disk of the host is full, and what the guest wrote waits',
+      );
     this.#enter('Saving', 'host');
     try {
       this.#carryOut(powered.board);
@@ -357,14 +382,7 @@ export class Machine {
   setDisc(source: MediaSource | undefined): void {
     this.#require('change media', 'Running', 'Paused');
     const device = this.#on().board.drives.setDisc(source, this.#services.opener);
-    let replaced = false;
-    const ide = this.configuration.ide.map((drive) => {
-      if (drive.kind !== 'cdrom' || replaced) return drive;
-      replaced = true;
-      const { media: _, ...empty } = drive;
-      return source ? { ...empty, media: source } : empty;
-    });
-    this.#configuration = { ...this.configuration, ide };
+    this.#configuration = withDisc(this.configuration, source);
     this.#mediaChanged(device, source, 'the machine has no optical drive');
   }
 
@@ -372,8 +390,7 @@ export class Machine {
   setFloppy(drive: number, source: MediaSource | undefined): void {
     this.#require('change media', 'Running', 'Paused');
     const device = this.#on().board.drives.setFloppy(drive, source, this.#services.opener);
-    const floppies = this.configuration.floppies.map((old, i) => (i !== drive ? old : source ? { media: source } : {}));
-    this.#configuration = { ...this.configuration, floppies };
+    this.#configuration = withFloppy(this.configuration, drive, source);
     this.#mediaChanged(device, source, `the machine has no floppy drive ${drive}`);
   }
 
@@ -472,6 +489,11 @@ export class Machine {
       },
       onTray: (device, open) => this.#tell('drive.media', { device, inserted: !open }, 'guest'),
       onDiskError: (error) => this.#tell('disk.error', error, 'disk'),
+      onHostFull: (device, message) => {
+        this.#tell('disk.full', { device, message }, 'disk');
+        this.#hostFull = true;
+        stop();
+      },
       onLog: (message) => this.#tell('vm.log', message),
     };
   }
@@ -518,16 +540,21 @@ export class Machine {
     let sleep = 0;
     while (this.#state === 'Running') {
       scheduler.runDue();
+      if (this.#hostFull) {
+        this.#space.start();
+        this.#enter('Paused', 'disk');
+        break;
+      }
       if (this.#pendingEnd !== undefined || this.#pendingReset !== undefined) {
         this.#carryOut(board);
         continue;
       }
       const before = processor.executed;
       const ahead = Math.ceil(RUN_VIRTUAL_NS / scheduler.nsPerInstruction);
-      const reason = processor.run(Math.min(scheduler.headroom(), this.#budget, ahead));
+      const reason = processor.run(Math.min(scheduler.headroom(), this.#budget.instructions, ahead));
       const after = this.#services.hostTime();
       pacer.ran(processor.executed - before, after - now);
-      if (reason === StopReason.Budget) this.#adapt(processor.executed - before, after - now);
+      if (reason === StopReason.Budget) this.#budget.ran(processor.executed - before, after - now);
       else if (reason === StopReason.Shutdown) this.#tripleFault(board);
       now = after;
       if (reason === StopReason.Halted && (sleep = pacer.idle(scheduler.nextDeadline)) > 0) break;
@@ -540,13 +567,6 @@ export class Machine {
     powered.settleIn = board.drives.settle(now);
     if (this.#provide(powered)) return 0;
     return Math.max(sleep, pacer.hold());
-  }
-
-  /** Chooses the next budget so that a run takes about `RUN_MS`. */
-  #adapt(instructions: number, milliseconds: number): void {
-    if (instructions < this.#budget) return;
-    const factor = Math.min(Math.max(RUN_MS / Math.max(milliseconds, 0.01), 0.5), 2);
-    this.#budget = Math.min(Math.max(Math.round(this.#budget * factor), MIN_BUDGET), MAX_BUDGET);
   }
 
   /** Does what the guest asked for from inside an instruction. */

@@ -30,6 +30,7 @@ function setup(given: MachineConfiguration = {}) {
     onLeds: () => {},
     onTray: note('tray'),
     onDiskError: note('disk'),
+    onHostFull: note('full'),
     onLog: () => {},
   };
   let cpu!: FakeProcessor;

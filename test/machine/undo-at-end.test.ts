@@ -8,6 +8,7 @@ import type { MachineEvent } from '../../src/machine/events.ts';
 import { startInline } from '../../src/machine/inline-thread.ts';
 import { MachineHost, normaliseOptions } from '../../src/machine/machine-host.ts';
 import { nodeServices } from '../../src/machine/node-services.ts';
+import { ataWriteSector } from './ata-steps.ts';
 import { FakeProcessor } from './fake-processor.ts';
 import type { Step } from './fake-processor.ts';
 
@@ -15,40 +16,6 @@ const folder = mkdtempSync(join(tmpdir(), 'virtualserver-undo-end-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const SIZE = 4 << 20;
-
-/** Writes one sector of the disk of the primary master by PIO (ATA-4, WRITE SECTORS), and flushes (E7h). */
-function writeSector(lba: number, word: number): Step[] {
-  let left = 256;
-  return [
-    (cpu) => {
-      // I/O space and the primary channel's decoding (PIIX4, PCICMD and IDETIM), as firmware leaves them.
-      cpu.pciWrite(7, 1, 0x04, 0x0005, 2);
-      cpu.pciWrite(7, 1, 0x40, 0x8000, 2);
-      return false;
-    },
-    (cpu) => (cpu.in(0x1f7) & 0x80) !== 0,
-    (cpu) => {
-      cpu.out(0x1f2, 1);
-      cpu.out(0x1f3, lba & 0xff);
-      cpu.out(0x1f4, (lba >> 8) & 0xff);
-      cpu.out(0x1f5, (lba >> 16) & 0xff);
-      cpu.out(0x1f6, 0xe0);
-      cpu.out(0x1f7, 0x30);
-      return false;
-    },
-    (cpu) => {
-      if (!(cpu.in(0x1f7) & 0x08)) return true;
-      while (left-- > 0) cpu.out(0x1f0, word, 2);
-      return false;
-    },
-    (cpu) => (cpu.in(0x1f7) & 0x80) !== 0,
-    (cpu) => {
-      cpu.out(0x1f7, 0xe7);
-      return false;
-    },
-    (cpu) => (cpu.in(0x1f7) & 0x80) !== 0,
-  ];
-}
 
 const powerOff: Step = (cpu) => {
   for (const character of 'Shutdown') cpu.out(0x8900, character.charCodeAt(0));
@@ -85,7 +52,7 @@ const sector = (disk: string, lba: number): number => readFileSync(disk).readUIn
 
 describe('when the guest powers off', () => {
   it('the undo disk is kept by default', async () => {
-    const { vm, disk, states } = machine('keep', {}, ...writeSector(100, 0x2222), powerOff);
+    const { vm, disk, states } = machine('keep', {}, ...ataWriteSector(100, 0x2222), powerOff);
     await vm.start();
     await vm.finished();
     expect(states().slice(-3)).toEqual(['TurningOff', 'DeleteMachine', 'TurnedOff']);
@@ -98,7 +65,7 @@ describe('when the guest powers off', () => {
     const { vm, disk, states, events } = machine(
       'commit',
       { undoAtEnd: 'commit' },
-      ...writeSector(100, 0x2222),
+      ...ataWriteSector(100, 0x2222),
       powerOff,
     );
     await vm.start();
@@ -111,7 +78,7 @@ describe('when the guest powers off', () => {
   });
 
   it('discard leaves the image as it was', async () => {
-    const { vm, disk } = machine('discard', { undoAtEnd: 'discard' }, ...writeSector(100, 0x2222), powerOff);
+    const { vm, disk } = machine('discard', { undoAtEnd: 'discard' }, ...ataWriteSector(100, 0x2222), powerOff);
     await vm.start();
     await vm.finished();
     expect(sector(disk, 100)).toBe(0x1111);
@@ -122,7 +89,7 @@ describe('when the guest powers off', () => {
 
 describe('when the host turns the machine off', () => {
   it('says what becomes of the undo disk, and can call a commit off', async () => {
-    const writes = Array.from({ length: 200 }, (_, n) => writeSector(n * 8, 0x3333)).flat();
+    const writes = Array.from({ length: 200 }, (_, n) => ataWriteSector(n * 8, 0x3333)).flat();
     const { vm, disk, states, events } = machine('host', {}, ...writes, forever);
     await vm.start();
     await expect(vm.cancelCommit()).rejects.toMatchObject({ code: 'VS_INVALID_STATE' });
