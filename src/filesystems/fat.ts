@@ -77,13 +77,16 @@ function parameterBlock(boot: Uint8Array): FatLayout | undefined {
   const type = shortFat === 0 ? 'FAT32' : counted < 4085 ? 'FAT12' : counted < 65_525 ? 'FAT16' : 'FAT32';
   if (type !== 'FAT32' && rootEntries === 0) return undefined;
   const bits = { FAT12: 12, FAT16: 16, FAT32: 32 }[type];
+  // FAT32 can use one of its tables alone; the others are then out of date.
+  const flags = type === 'FAT32' ? view.getUint16(40, true) : 0;
+  const table = (flags & 0x80) !== 0 && (flags & 0x0f) < fats ? flags & 0x0f : 0;
   const extended = type === 'FAT32' ? 64 : 36;
   const hasLabel = boot[extended + 2] === 0x29;
   return {
     type,
     clusterBytes: perCluster * sector,
     clusterCount: Math.min(counted, inTable(bits)),
-    fatStart: reserved * sector,
+    fatStart: (reserved + table * perFat) * sector,
     rootStart: (reserved + fats * perFat) * sector,
     rootBytes: rootEntries * ENTRY_BYTES,
     rootCluster: type === 'FAT32' ? view.getUint32(44, true) : 0,

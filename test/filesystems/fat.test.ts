@@ -114,6 +114,17 @@ describe.skipIf(lacking('mkfs.fat', 'mcopy', 'mmd'))('FAT made by mkfs.fat and m
     expect(() => text(open(image), 'LOOP.BIN')).toThrow(expect.objectContaining({ code: 'fs-damaged' }));
   });
 
+  it('FAT32 with one table in use reads that one', () => {
+    const image = make(36 << 20, ['-F', '32', '-s', '1', '-f', '2'], { 'BIG.BIN': big });
+    const reserved = image.readUInt16LE(14) * 512;
+    // Active table 1, no mirroring (flags at 40); the first table is then of no meaning.
+    image.writeUInt16LE(0x81, 40);
+    image.fill(0, reserved, reserved + image.readUInt32LE(36) * 512);
+    expect(text(open(image), 'BIG.BIN')).toBe(big.toString('latin1'));
+    image.writeUInt16LE(0, 40);
+    expect(() => text(open(image), 'BIG.BIN')).toThrow(expect.objectContaining({ code: 'fs-damaged' }));
+  });
+
   it('a folder that contains itself is entered once', () => {
     const image = make(1_474_560, ['-F', '12'], { 'AAA/BBB/FILE.TXT': 'x' });
     const at = image.indexOf('BBB        ');
