@@ -15,6 +15,8 @@ export interface InstructionContext {
   readonly f: FunctionBuilder;
   /** Operand width in bytes of this form (for byte forms 1, else the operand size). */
   readonly width: Width;
+  /** True if short code is worth more than the last nanosecond: long operations are calls then. */
+  readonly compact?: boolean;
   /** True when the r/m operand is in memory in this form. */
   readonly isMemory: boolean;
 

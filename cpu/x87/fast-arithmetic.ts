@@ -3,11 +3,21 @@
  * 64-bit significands with 128-bit intermediate results. Rounding to nearest with 64 bits is in place too; other
  * precisions, rounding modes and results outside the range of normal numbers go to `x87RoundResult`.
  */
-import { type Expr, type FunctionBuilder, i32, i64, type Label, type Local, select } from '../emitter/index.ts';
+import {
+  type Expr,
+  type FunctionBuilder,
+  type FunctionRef,
+  i32,
+  i64,
+  type Label,
+  type Local,
+  type ModuleBuilder,
+  select,
+} from '../emitter/index.ts';
 import { STATE } from '../layout.ts';
 import type { Context, Slot, Stack, Value } from './access.ts';
 import { multiplyWide } from './arithmetic.ts';
-import { control, EXPONENT_BIAS, EXPONENT_MAX, INTEGER_BIT, STATUS } from './format.ts';
+import { control, EXPONENT_BIAS, EXPONENT_MAX, INTEGER_BIT, status, STATUS } from './format.ts';
 
 /** A result before rounding: significand with its integer bit set, and 64 bits of fraction below it, the last one sticky. */
 interface Unrounded {
@@ -84,10 +94,10 @@ const sum =
     );
     return { sign, exponent, significand, extra };
   };
-export const add = sum(false);
-export const subtract = sum(true);
+const add = sum(false);
+const subtract = sum(true);
 
-export const multiply: FastOperation = (f, a, b) => {
+const multiply: FastOperation = (f, a, b) => {
   const { high, low } = multiplyWide(f, a.significand, b.significand);
   // The product of two numbers of 64 bits has 127 or 128.
   const short = f.let(i64.xor(i64.shr_u(high, 63n), 1n));
@@ -99,9 +109,15 @@ export const multiply: FastOperation = (f, a, b) => {
   return { sign: f.let(signsDiffer(a, b)), exponent, significand: high, extra: low };
 };
 
-/** Rounds a result into a register and reports it. */
-export function roundInto(c: Context, stack: Stack, destination: Slot, result: Unrounded): void {
-  const { f } = c;
+/** Rounds a result into the register at `address` + `base` and reports it. `word`: the status word before. */
+function roundInto(
+  f: FunctionBuilder,
+  round: FunctionRef,
+  address: Expr<'i32'>,
+  base: number,
+  word: Expr<'i32'>,
+  result: Unrounded,
+): void {
   const { sign, exponent, significand, extra } = result;
   f.if(
     i32.and(i32.eq(i32.and(control(), 0xf20), 0x320), i32.lt_u(i32.sub(exponent, 1), EXPONENT_MAX - 2)),
@@ -112,19 +128,65 @@ export function roundInto(c: Context, stack: Stack, destination: Slot, result: U
         f.set(significand, INTEGER_BIT);
         f.set(exponent, i32.add(exponent, 1));
       });
-      stack.write(destination, i32.or(sign, exponent), significand);
-      stack.report(i32.or(i32.shl(i64.ne(extra, 0n), 5), i32.shl(up, 9)));
+      f.store64(address, significand, base);
+      f.store16(address, i32.or(sign, exponent), base + 8);
+      const flags = i32.or(i32.shl(i64.ne(extra, 0n), 5), i32.shl(up, 9));
+      f.store(0, i32.or(i32.and(word, ~STATUS.C1), flags), STATE.X87_STATUS);
     },
-    () =>
-      f.run(
-        c.fn('x87RoundResult'),
-        i32.add(destination.offset, STATE.X87_REGISTERS),
-        sign,
-        exponent,
-        significand,
-        extra,
-      ),
+    () => f.run(round, i32.add(address, base), sign, exponent, significand, extra),
   );
+}
+
+/** `a op b` of normal numbers into a register, in place; branches to `general` for what does not come out as a normal number. */
+export function computeInto(
+  c: Context,
+  stack: Stack,
+  operation: FastOperation,
+  { offset }: Slot,
+  a: Value,
+  b: Value,
+  general: Label,
+): void {
+  const result = operation(c.f, a, b, general);
+  roundInto(c.f, c.fn('x87RoundResult'), offset, STATE.X87_REGISTERS, stack.word, result);
+}
+
+/** The operations that are emitted in place or as functions of the module. */
+export const IN_PLACE: Readonly<Partial<Record<string, FastOperation>>> = {
+  Add: add,
+  Subtract: subtract,
+  Multiply: multiply,
+};
+
+/**
+ * The same as functions (destination, exponent and significand of a, of b) -> 1, or 0 if nothing has been done. `special`: where
+ * not both are normal.
+ */
+export function defineOnNumbers(
+  m: ModuleBuilder,
+  operation: FastOperation,
+  round: FunctionRef,
+  special: FunctionRef & { result: 'i32' },
+): FunctionRef & { result: 'i32' } {
+  return m.function(['i32', 'i32', 'i64', 'i32', 'i64'], 'i32', (f) => {
+    const [destination, exponentA, significandA, exponentB, significandB] = f.params as unknown as [
+      Local<'i32'>,
+      Local<'i32'>,
+      Local<'i64'>,
+      Local<'i32'>,
+      Local<'i64'>,
+    ];
+    const a = { exponent: exponentA, significand: significandA };
+    const b = { exponent: exponentB, significand: significandB };
+    f.if(i32.eqz(bothNormal(a, b)), () =>
+      f.return(f.call(special, destination, exponentA, significandA, exponentB, significandB)),
+    );
+    f.block((general) => {
+      roundInto(f, round, destination, 0, status(), operation(f, a, b, general));
+      f.return(1);
+    });
+    f.return(0);
+  });
 }
 
 /** The quotient of two normal numbers into a register, by a function. */

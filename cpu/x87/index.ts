@@ -3,6 +3,7 @@ import type { FunctionRef, ModuleBuilder } from '../emitter/index.ts';
 import { defineArithmetic } from './arithmetic.ts';
 import { defineCompare, defineExamine } from './compare.ts';
 import { defineConversions } from './conversions.ts';
+import { defineOnNumbers, IN_PLACE } from './fast-arithmetic.ts';
 import { defineRound, defineSignal } from './rounding.ts';
 import { defineScaling } from './scaling.ts';
 import { defineSpecials } from './specials.ts';
@@ -29,5 +30,8 @@ export function defineX87(m: ModuleBuilder): Record<string, FunctionRef & { resu
     x87SubtractSpecial: arithmetic.subtract.special,
     x87MultiplySpecial: arithmetic.multiply.special,
     x87DivideSpecial: arithmetic.divide.special,
+    x87AddNumbers: defineOnNumbers(m, IN_PLACE['Add']!, round, arithmetic.add.special),
+    x87SubtractNumbers: defineOnNumbers(m, IN_PLACE['Subtract']!, round, arithmetic.subtract.special),
+    x87MultiplyNumbers: defineOnNumbers(m, IN_PLACE['Multiply']!, round, arithmetic.multiply.special),
   };
 }

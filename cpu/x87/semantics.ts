@@ -23,26 +23,26 @@ import { call, type Emit, kind, type MemoryFormat, popIf, readOperand, run, unpa
 
 export type Operation = 'Add' | 'Multiply' | 'Subtract' | 'SubtractReverse' | 'Divide' | 'DivideReverse';
 
-const FAST: Partial<Record<string, fast.FastOperation>> = {
-  Add: fast.add,
-  Subtract: fast.subtract,
-  Multiply: fast.multiply,
-};
 /** `a op b` into a register; branches to `general` for numbers that can raise exceptions as operands. */
 function compute(c: Context, stack: Stack, operation: string, to: Slot, a: Value, b: Value, general: Label): void {
   const { f } = c;
-  const inPlace = FAST[operation];
+  const inPlace = fast.IN_PLACE[operation];
+  const byFunction = (name: string): void => {
+    const address = i32.add(to.offset, STATE.X87_REGISTERS);
+    const done = call(c, operation + name, address, a.exponent, a.significand, b.exponent, b.significand);
+    f.brIf(general, i32.eqz(done));
+  };
+  if (inPlace && c.compact) {
+    byFunction('Numbers');
+    return;
+  }
   f.if(
     fast.bothNormal(a, b),
     () => {
-      if (inPlace) fast.roundInto(c, stack, to, inPlace(f, a, b, general));
+      if (inPlace) fast.computeInto(c, stack, inPlace, to, a, b, general);
       else fast.divideInto(c, to, a, b);
     },
-    () => {
-      const address = i32.add(to.offset, STATE.X87_REGISTERS);
-      const done = call(c, `${operation}Special`, address, a.exponent, a.significand, b.exponent, b.significand);
-      f.brIf(general, i32.eqz(done));
-    },
+    () => byFunction('Special'),
   );
 }
 const baseOf = (operation: Operation): string => operation.replace('Reverse', '');

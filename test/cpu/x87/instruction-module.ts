@@ -33,6 +33,7 @@ function context(
   f: FunctionBuilder,
   functions: Record<string, FunctionRef & { result: 'i32' }>,
   isMemory: boolean,
+  compact: boolean,
 ): InstructionContext {
   const [address, rm, segment, eip] = f.params as unknown as [Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>];
   const at = (displacement: number): Expr<'i32'> => i32.add(address, displacement);
@@ -40,6 +41,7 @@ function context(
     f,
     width: 4 as Width,
     isMemory,
+    compact,
     x87Opcode: i32.const(0),
     address: () => address,
     load: (width: Width, displacement = 0) => f.let((width === 2 ? i32.load16_u : i32.load)(at(displacement), GUEST)),
@@ -87,7 +89,8 @@ export class Machine {
   readonly #handlers: Record<string, Handler>;
   readonly #core: Core;
 
-  constructor() {
+  /** `compact`: the code that InstructionContext.compact asks for. */
+  constructor(compact = false) {
     const m = new ModuleBuilder();
     m.importMemory('e', 'memory', (GUEST + GUEST_BYTES) >> 16);
     const functions = defineX87(m);
@@ -106,7 +109,7 @@ export class Machine {
       m.export(
         definition.encoding,
         m.function(['i32', 'i32', 'i32', 'i32'], 'i32', (f) => {
-          emit(context(f, functions, isMemory));
+          emit(context(f, functions, isMemory, compact));
           f.return(-1);
         }),
       );
