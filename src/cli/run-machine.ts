@@ -198,6 +198,8 @@ class MachineRun {
     if (event.type === 'vm.tripleFault' && !quiet) this.#say(formatTripleFault(event.data));
     else if (event.type === 'disk.warning' && !quiet) this.#say(`${event.data.device}: ${event.data.message}`);
     else if (event.type === 'disk.error' && !quiet) this.#say(`${event.data.device}: ${event.data.message}`);
+    else if (event.type === 'net.problem' && !quiet)
+      this.#say(`network adapter ${event.data.adapter}: ${event.data.message}`);
     else if (event.type === 'vm.log' && verbose) this.#say(`${event.data.source}: ${event.data.message}`);
     else if (event.type === 'vm.debug.output' && this.#debugStream) this.#debugStream.write(`${event.data.text}\n`);
     else if (event.type === 'vm.debug.output' && verbose) this.#say(`debug port: ${event.data.text}`);

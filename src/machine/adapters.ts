@@ -16,12 +16,12 @@ export interface AdaptersOptions {
   readonly services: NetworkServices;
   readonly wake: () => void;
   readonly onLease: (lease: MachineEventData<'net.lease'>) => void;
-  readonly onLog: (message: MachineEventData<'vm.log'>) => void;
+  readonly onProblem: (problem: MachineEventData<'net.problem'>) => void;
 }
 
 /** @throws VirtualServerError `VS_HOST` */
 export function openNetworks(options: AdaptersOptions): Networks {
-  const { clock, adapters, wires, services, wake, onLease, onLog } = options;
+  const { clock, adapters, wires, services, wake, onLease, onProblem } = options;
   try {
     return new Networks({
       clock,
@@ -30,7 +30,7 @@ export function openNetworks(options: AdaptersOptions): Networks {
       services,
       wake,
       onLease: ({ macAddress, address }) => onLease({ macAddress: formatMac(macAddress), address }),
-      onProblem: (adapter, message) => onLog({ level: 'warning', source: `network adapter ${adapter}`, message }),
+      onProblem: (adapter, message) => onProblem({ adapter, message }),
     });
   } catch (cause) {
     const code = cause instanceof DhcpSettingsError ? ErrorCode.InvalidConfiguration : ErrorCode.Host;

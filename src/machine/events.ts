@@ -58,6 +58,8 @@ interface EventData {
   'disk.warning': { readonly device: string; readonly message: string };
   /** The DHCP server of one of the machine's networks gave an address to `macAddress`. */
   'net.lease': { readonly macAddress: string; readonly address: string };
+  /** What an adapter is plugged into does not work as configured: a peer that is not there, a port that is taken. */
+  'net.problem': { readonly adapter: number; readonly message: string };
   'disk.error': { readonly device: string; readonly operation: string; readonly message: string };
   /** The host has no space for what the guest wrote. The machine is paused until there is; nothing is lost. */
   'disk.full': { readonly device: string; readonly message: string };

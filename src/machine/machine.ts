@@ -147,7 +147,7 @@ export class Machine {
         services: services.network ?? { wallClock: () => services.wallClock() },
         wake: () => this.#sleeper.wake(),
         onLease: (lease) => this.#tell('net.lease', lease),
-        onLog: (message) => this.#tell('vm.log', message),
+        onProblem: (problem) => this.#tell('net.problem', problem),
       });
       this.#powered = {
         board,

@@ -25,6 +25,7 @@ function openStream(connection: StreamConnection, events: TransportEvents): Tran
   let closed = false;
   let told = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let calling: Socket | undefined;
   const problem = (error: Error): void => {
     // Once: a peer that is called again and again would fill the log.
     if (!told) events.problem(error.message);
@@ -47,6 +48,7 @@ function openStream(connection: StreamConnection, events: TransportEvents): Tran
   };
   const dial = (): void => {
     const socket = connect(endpoint);
+    calling = socket;
     socket.on('error', problem);
     socket.once('connect', () => join(socket));
     socket.once('close', () => {
@@ -73,6 +75,7 @@ function openStream(connection: StreamConnection, events: TransportEvents): Tran
       closed = true;
       clearTimeout(timer);
       peer?.destroy();
+      calling?.destroy();
       server?.close();
     },
   };
