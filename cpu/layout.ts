@@ -211,8 +211,10 @@ export const REGION = {
   PHYSICAL_WRITE: 28 * MIB,
   /** One i32 for each page of linear memory: address of its code-page descriptor, 0 = holds no decoded code. */
   CODE_PAGES: 32 * MIB,
+  /** For each compiled region, by slot, where its computed branches may go: see TARGET. */
+  TARGETS: 36 * MIB,
   /** Ring of decoded records, block headers and code-page descriptors. */
-  RECORDS: 36 * MIB,
+  RECORDS: 38 * MIB,
   RECORDS_END: 100 * MIB,
   /** Guest memory starts here: RAM, then video memory, then firmware images. */
   GUEST: 100 * MIB,
@@ -240,9 +242,9 @@ export const CODE_PAGE = {
   COVERED: 16,
 } as const;
 
-/** A place where the interpreter may enter compiled code, 16 bytes. */
+/** A place where the interpreter may enter compiled code, 32 bytes. */
 export const ENTRY_POINT = {
-  SIZE: 16,
+  SIZE: 32,
   /** Address of its COMPILED entry. */
   REGION: 0,
   /** u16: number to call the region's function with; u16: handler that the block's first record had. */
@@ -250,7 +252,13 @@ export const ENTRY_POINT = {
   HANDLER: 6,
   /** Linear address of its page, as compiled. */
   PAGE: 8,
+  /** How often control came here straight from another region, and the address of the last such region's COMPILED entry. */
+  ARRIVALS: 12,
+  FROM: 16,
 } as const;
+
+/** Table of a region's computed branches: pairs of EIP, as compiled, and entry number, hashed by EIP. */
+export const TARGET = { ENTRIES: 64, TABLE_SIZE: 512 } as const;
 
 /** Words at REGION.EXIT_COUNTS: how often compiled code was left how, in the order of LEAVE, and found not to be mapped as compiled. */
 export const EXIT_COUNT = { branch: 0, side: 4, fall: 8, helper: 12, invalid: 16 } as const;

@@ -3,7 +3,7 @@
  * loops over decoded records with a br_table. `stepping` makes the variant that returns after each instruction (trap flag,
  * breakpoints, interrupt shadow).
  */
-import { type FunctionBuilder, type FunctionRef, i32, type Local, ModuleBuilder } from '../emitter/index.ts';
+import { type Expr, type FunctionBuilder, type FunctionRef, i32, type Local, ModuleBuilder } from '../emitter/index.ts';
 import { defineDecoder, jumpSlot } from '../decoder/decode.ts';
 import { type DecodeTables, HANDLER } from '../decoder/tables.ts';
 import {
@@ -249,9 +249,7 @@ export function generateProcessor(
       // region
       () => {
         f.set(budget, i32.add(budget, 1));
-        const entry = f.let(
-          i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(pc, BLOCK.SIZE), BLOCK.ENTRY), 4)),
-        );
+        const entry = f.let(entryOf(pc));
         if (!started) {
           // From region to region as long as branches lead there.
           const again = f.openLoop();
@@ -292,10 +290,9 @@ export function generateProcessor(
               f.store(0, page, STATE.CODE_PAGE);
               f.store(0, i32.sub(page, i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)), STATE.CODE_EIP);
               f.brIf(next, i32.ne(i32.load16_u(pc), HANDLER.region));
-              f.set(
-                entry,
-                i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(pc, BLOCK.SIZE), BLOCK.ENTRY), 4)),
-              );
+              f.set(entry, entryOf(pc));
+              countAt(f, entry, ENTRY_POINT.ARRIVALS);
+              f.store(entry, compiled, ENTRY_POINT.FROM);
               f.br(again);
             });
             countedLookup(f, budget, pc, () => f.call(lookup, target));
@@ -319,7 +316,7 @@ export function generateProcessor(
             countAt(f, site, 4);
             f.set(handler, i32.load16_u(pc));
             f.brIf(redo, i32.ne(handler, HANDLER.region));
-            f.set(entry, i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(pc, BLOCK.SIZE), BLOCK.ENTRY), 4)));
+            f.set(entry, entryOf(pc));
             f.set(handler, i32.load16_u(entry, ENTRY_POINT.HANDLER));
             f.br(redo);
           });
@@ -400,6 +397,10 @@ export function generateProcessor(
   for (const [name, ref] of functions) m.export(name, ref);
   return { bytes: m.build(), functions };
 }
+
+/** Address of the ENTRY_POINT of the block whose first record this is. */
+export const entryOf = (record: Expr<'i32'>): Expr<'i32'> =>
+  i32.add(REGION.ENTRY_POINTS, i32.mul(i32.load16_u(i32.sub(record, BLOCK.SIZE), BLOCK.ENTRY), ENTRY_POINT.SIZE));
 
 function countAt(f: FunctionBuilder, address: Local<'i32'>, offset: number): void {
   f.store(address, i32.add(i32.load(address, offset), 1), offset);

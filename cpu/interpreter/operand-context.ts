@@ -51,7 +51,7 @@ export abstract class OperandContext implements CoreContext {
   readonly flagsUnused: boolean;
   protected readonly form: FormDescription;
   #address: Local<'i32'> | undefined;
-  #flags: { source: FlagSource; width: Width; a: I32; b: I32; result: I32 } | undefined;
+  #flags: FlagOperands | undefined;
   /** True once the instruction has ended itself by a branch. */
   ended = false;
 
@@ -266,8 +266,8 @@ export abstract class OperandContext implements CoreContext {
     };
     return code & 1 ? i32.eqz(truth()) : truth();
   }
-  flagsFrom(source: FlagSource, width: Width, a: I32, b: I32, result: I32): void {
-    this.#flags = { source, width, a, b, result };
+  flagsFrom(source: FlagSource, width: Width, a: I32, b: I32, result: I32, carry?: Local<'i32'>): void {
+    this.#flags = { source, width, a, b, result, carry };
   }
   /** Condition code 0-15 from the operands of the instruction just emitted; undefined if they do not tell. */
   conditionFromOperands(code: number): Expr<'i32'> | undefined {
@@ -325,15 +325,23 @@ export interface FlagOperands {
   readonly a: I32;
   readonly b: I32;
   readonly result: I32;
+  /** CF as 0 or 1. */
+  readonly carry?: Local<'i32'> | undefined;
 }
 
 /** Condition code 0-15 from the operands of an operation; undefined if they do not tell. */
-export function conditionOf({ source, width, a, b, result }: FlagOperands, code: number): Expr<'i32'> | undefined {
+export function conditionOf(
+  { source, width, a, b, result, carry }: FlagOperands,
+  code: number,
+): Expr<'i32'> | undefined {
   const shift = 32 - 8 * width;
   const top = (value: I32): Expr<'i32'> => (shift ? i32.shl(value, shift) : asI32(value));
   const positive = (): Expr<'i32'> | undefined => {
     switch (code >> 1) {
       case 1:
+        if (carry) return carry;
+        if (source === 'logic') return i32.const(0);
+        if (source === 'sum') return i32.lt_u(top(result), top(a));
         return source === 'difference' ? i32.lt_u(a, b) : undefined;
       case 2:
         return source === 'difference' ? i32.eq(a, b) : i32.eqz(top(result));

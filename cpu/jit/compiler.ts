@@ -1,7 +1,7 @@
 /** Makes WebAssembly modules out of selected regions, several at a time: a module costs about as much as fifty instructions. */
 import { ModuleBuilder } from '../emitter/index.ts';
 import type { FunctionRef } from '../emitter/index.ts';
-import { emitRegion } from './emit.ts';
+import { type EmittedRegion, emitRegion } from './emit.ts';
 import type { Region } from './regions.ts';
 
 export interface CompilerEnvironment {
@@ -14,8 +14,7 @@ export interface CompilerEnvironment {
 
 export interface CompiledRegion {
   readonly region: Region;
-  /** Linear addresses of the roots by entry number. */
-  readonly roots: readonly number[];
+  readonly emitted: EmittedRegion;
   readonly code: unknown;
 }
 
@@ -32,17 +31,17 @@ export function compileRegions(regions: readonly Region[], environment: Compiler
   if (cold)
     for (const [name, { params, result }] of environment.functions)
       functions.set(name, m.importFunction('fn', name, params, result));
-  const rootsOf = regions.map((region, i) => {
-    let roots: readonly number[] = [];
+  const results = regions.map((region, i) => {
+    let result: EmittedRegion = { roots: [], shift: 0 };
     const code = m.function(['i32'], 'i32', (f) => {
-      roots = emitRegion(f, region.selection, region.address, { helper, functions });
+      result = emitRegion(f, region.selection, region.address, { helper, functions });
     });
     m.export(`r${i}`, code);
-    return roots;
+    return result;
   });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(m.build()), {
     env: { memory: environment.memory, helper: environment.helper },
     fn: environment.exports as WebAssembly.ModuleImports,
   });
-  return regions.map((region, i) => ({ region, roots: rootsOf[i]!, code: instance.exports[`r${i}`] }));
+  return regions.map((region, i) => ({ region, emitted: results[i]!, code: instance.exports[`r${i}`] }));
 }

@@ -191,7 +191,7 @@ export class JitContext extends OperandContext {
     this.#frame.flagOperands = undefined;
   }
   /** Kept in locals of the frame's own, so that a condition some instructions later can still be told from the operands. */
-  override flagsFrom(source: FlagSource, width: Width, a: I32, b: I32, result: I32): void {
+  override flagsFrom(source: FlagSource, width: Width, a: I32, b: I32, result: I32, carry?: Local<'i32'>): void {
     this.#tellsFlags = true;
     const { f } = this;
     const keep = (value: I32, local: Local<'i32'>): I32 => {
@@ -200,13 +200,15 @@ export class JitContext extends OperandContext {
       f.set(local, expr);
       return local;
     };
-    const { operandA, operandB, operandResult } = this.#frame;
+    const { operandA, operandB, operandResult, operandCarry } = this.#frame;
+    if (carry) f.set(operandCarry, carry);
     const kept: FlagOperands = {
       source,
       width,
       a: keep(a, operandA),
       b: keep(b, operandB),
       result: keep(result, operandResult),
+      carry: carry && operandCarry,
     };
     this.#frame.flagOperands = kept;
   }

@@ -1,9 +1,8 @@
 /** Emits one region's function: (entry number) -> LEAVE. */
 import { type FunctionBuilder, type FunctionRef, i32, type I32, type Label, type Local } from '../emitter/index.ts';
-import { jumpSlot } from '../decoder/decode.ts';
 import { HANDLER } from '../decoder/tables.ts';
 import { LEAVE } from '../interpreter/generate.ts';
-import { BLOCK, COMPILED, ENTRY_POINT, PAGE_SIZE, REGION, STATE } from '../layout.ts';
+import { COMPILED, PAGE_SIZE, REGION, STATE, TARGET } from '../layout.ts';
 import type { FlagOperands } from '../interpreter/operand-context.ts';
 import { JitContext, type Transfer } from './context.ts';
 import { RegionFrame } from './frame.ts';
@@ -11,8 +10,8 @@ import type { AddressRecord, Instruction } from './instruction.ts';
 import type { Node, Selection } from './select.ts';
 import { structure, type Structure } from './structure.ts';
 
-/** Computed branches compare with up to this many places behind calls before they look into the jump cache. */
-const MAX_COMPARED = 4;
+/** RETs compare with up to this many places behind calls before they look into the region's table. */
+const MAX_COMPARED = 3;
 
 export interface Callouts {
   /** (record, handler) -> 1 if generated code must be left. */
@@ -20,13 +19,37 @@ export interface Callouts {
   readonly functions: ReadonlyMap<string, FunctionRef>;
 }
 
-/** Emits into `f`; the numbers of the roots as entries, in the order of the result. */
+export interface EmittedRegion {
+  /** Linear addresses of the roots in the order of their entry numbers. */
+  readonly roots: readonly number[];
+  /** What the table of computed branches is hashed with. */
+  readonly shift: number;
+}
+
+/** Place of an EIP in the table of computed branches. */
+export const targetPlace = (eip: number, shift: number): number => (eip ^ (eip >>> shift)) & (TARGET.ENTRIES - 1);
+
+/** The shift that puts most places of their own to the roots. */
+function bestShift(eips: readonly number[]): number {
+  let best = 4;
+  let most = 0;
+  for (let shift = 1; shift <= 16; shift++) {
+    const distinct = new Set(eips.map((eip) => targetPlace(eip, shift))).size;
+    if (distinct > most) {
+      most = distinct;
+      best = shift;
+    }
+  }
+  return best;
+}
+
+/** Emits into `f`. */
 export function emitRegion(
   f: FunctionBuilder,
   selection: Selection,
   address: number,
   callouts: Callouts,
-): readonly number[] {
+): EmittedRegion {
   return new RegionEmitter(f, selection, address, callouts).emit();
 }
 
@@ -44,6 +67,7 @@ class RegionEmitter {
   readonly #open = new Set<number>();
   readonly #entry: Local<'i32'>;
   #dispatch!: Label;
+  readonly #shift: number;
   /** What is known of the flags where the node about to be emitted begins. */
   #inherited: FlagOperands | undefined;
 
@@ -65,9 +89,10 @@ class RegionEmitter {
       selection.roots,
     );
     this.#entries = new Map(this.#structure.roots.map((n, i) => [n, i]));
+    this.#shift = bestShift(this.#structure.roots.map((n) => (n - selection.base) >>> 0));
   }
 
-  emit(): readonly number[] {
+  emit(): EmittedRegion {
     const f = this.#f;
     const frame = this.#frame;
     const { roots } = this.#structure;
@@ -105,7 +130,7 @@ class RegionEmitter {
     f.store(0, i32.add(frame.exitEip, frame.delta), STATE.EIP);
     f.return(reason);
     f.unreachable();
-    return roots;
+    return { roots, shift: this.#shift };
   }
 
   // Structure
@@ -233,30 +258,14 @@ class RegionEmitter {
       return;
     }
     f.scope(() => {
-      const linear = f.let(i32.add(frame.target, base | 0));
-      const slot = f.let(i32.add(REGION.JUMP_CACHE, jumpSlot(linear)));
-      const record = f.let(i32.load(slot, 8));
-      f.if(
-        i32.and(
-          i32.and(i32.eq(i32.load(slot), linear), i32.eq(i32.load(slot, 4), i32.load(0, STATE.CODE_TAG))),
-          i32.eq(i32.load16_u(record), HANDLER.region),
-        ),
-        () => {
-          const entry = f.let(
-            i32.add(REGION.ENTRY_POINTS, i32.shl(i32.load16_u(i32.sub(record, BLOCK.SIZE), BLOCK.ENTRY), 4)),
-          );
-          f.if(
-            i32.and(
-              i32.eq(i32.load(entry, ENTRY_POINT.REGION), this.#address),
-              i32.eq(i32.add(i32.load(entry, ENTRY_POINT.PAGE), frame.delta), i32.and(linear, ~(PAGE_SIZE - 1))),
-            ),
-            () => {
-              f.set(this.#entry, i32.load16_u(entry, ENTRY_POINT.INDEX));
-              f.br(this.#dispatch);
-            },
-          );
-        },
-      );
+      const eip = f.let(i32.sub(frame.target, frame.delta));
+      const place = i32.and(i32.xor(eip, i32.shr_u(eip, this.#shift)), TARGET.ENTRIES - 1);
+      const table = REGION.TARGETS + ((this.#address - REGION.COMPILED) / COMPILED.SIZE) * TARGET.TABLE_SIZE;
+      const at = f.let(i32.shl(place, 3));
+      f.if(i32.eq(i32.load(at, table), eip), () => {
+        f.set(this.#entry, i32.load(at, table + 4));
+        f.br(this.#dispatch);
+      });
     });
     leave();
   }

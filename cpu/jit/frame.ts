@@ -39,6 +39,7 @@ export class RegionFrame {
   readonly operandA: Local<'i32'>;
   readonly operandB: Local<'i32'>;
   readonly operandResult: Local<'i32'>;
+  readonly operandCarry: Local<'i32'>;
   /** Where the flags come from, as far as it is known at this point of the code. */
   flagOperands: FlagOperands | undefined;
   /** Instructions carried out that `budget` does not count yet. */
@@ -68,6 +69,7 @@ export class RegionFrame {
     this.operandA = f.local('i32');
     this.operandB = f.local('i32');
     this.operandResult = f.local('i32');
+    this.operandCarry = f.local('i32');
   }
 
   /** State from memory into locals, all but what only the start of the function needs. */

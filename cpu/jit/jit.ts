@@ -9,7 +9,7 @@ import type { CpuState } from '../state.ts';
 import type { JitOptions } from '../processor.ts';
 import { type CompilerEnvironment, compileRegions } from './compiler.ts';
 import { type Batch, type Region, Regions } from './regions.ts';
-import { MAX_INSTRUCTIONS, Selector } from './select.ts';
+import { MAX_INSTRUCTIONS, type Selection, Selector } from './select.ts';
 
 export interface JitStatistics {
   samples: number;
@@ -26,6 +26,13 @@ const MAX_MODULES = 600;
 /** Regions that wait for company, and samples that they wait at most (from the one that chose the first of them). */
 const BATCH = 16;
 const PATIENCE = 64;
+/**
+ * Every so many samples the regions that control passes between more often than this are made one, of so many instructions at
+ * most.
+ */
+const MERGE_SAMPLES = 250;
+const MERGE_ARRIVALS = 2000;
+const MAX_MERGED = 1000;
 
 export class Jit {
   readonly interval: number;
@@ -74,6 +81,7 @@ export class Jit {
       statistics.interpreted++;
       this.#count(linear);
     }
+    if (statistics.samples % MERGE_SAMPLES === 0) this.#merge();
     if (
       this.#pending.length &&
       (this.#pending.length >= BATCH || statistics.samples - this.#pendingSince >= this.#patience - 1)
@@ -103,11 +111,35 @@ export class Jit {
   #choose(linear: number): void {
     const start = performance.now();
     const selection = this.#selector.select([linear], MAX_INSTRUCTIONS);
-    if (selection && selection.count > 1 && this.#regions.hasRoom(selection.roots.size)) {
-      if (this.#pending.length === 0) this.#pendingSince = this.statistics.samples;
-      this.#pending.push(this.#regions.reserve(selection));
-    }
+    if (selection && selection.count > 1 && this.#regions.hasRoom(selection.roots.size)) this.#await(selection, []);
     this.statistics.compileTime += performance.now() - start;
+  }
+
+  /** Makes one region of those that control keeps passing between. */
+  #merge(): void {
+    const key = this.#state.get(STATE.MODE_KEY);
+    const clusters = new Map<Region, { regions: Set<Region>; starts: Set<number> }>();
+    for (const { region, linear, from } of this.#regions.takeArrivals(MERGE_ARRIVALS)) {
+      if (region.selection.key !== key || from.selection.key !== key) continue;
+      const a = clusters.get(from) ?? { regions: new Set([from]), starts: new Set(from.selection.starts) };
+      const b = clusters.get(region) ?? { regions: new Set([region]), starts: new Set(region.selection.starts) };
+      let count = 0;
+      for (const member of new Set([...a.regions, ...b.regions])) count += member.selection.count;
+      if (count > MAX_MERGED) continue;
+      for (const member of b.regions) a.regions.add(member);
+      for (const start of b.starts) a.starts.add(start);
+      a.starts.add(linear);
+      for (const member of a.regions) clusters.set(member, a);
+    }
+    for (const { regions, starts } of new Set(clusters.values())) {
+      const selection = this.#selector.select([...starts], MAX_MERGED);
+      if (selection && this.#regions.hasRoom(selection.roots.size)) this.#await(selection, [...regions]);
+    }
+  }
+
+  #await(selection: Selection, replaces: readonly Region[]): void {
+    if (this.#pending.length === 0) this.#pendingSince = this.statistics.samples;
+    this.#pending.push(this.#regions.reserve(selection, replaces));
   }
 
   /** Compiles what has been chosen. */
@@ -117,8 +149,8 @@ export class Jit {
     if (regions.length === 0) return;
     const start = performance.now();
     const batch: Batch = { live: 0, used: this.statistics.samples, regions: [] };
-    for (const { region, roots, code } of compileRegions(regions, this.#environment)) {
-      this.#regions.install(region, code, roots, batch);
+    for (const { region, emitted, code } of compileRegions(regions, this.#environment)) {
+      this.#regions.install(region, code, emitted, batch);
       this.statistics.regions++;
       this.statistics.instructions += region.selection.count;
     }

@@ -1,8 +1,9 @@
 /** Compiled regions in linear memory and in the function table: entering, finding and killing them. */
 import { HANDLER } from '../decoder/tables.ts';
 import { REGION_SLOTS } from '../interpreter/generate.ts';
-import { BLOCK, COMPILED, ENTRY_POINT, PAGE_SIZE, RECORD, REGION } from '../layout.ts';
+import { BLOCK, COMPILED, ENTRY_POINT, PAGE_SIZE, RECORD, REGION, TARGET } from '../layout.ts';
 import type { CpuState } from '../state.ts';
+import { type EmittedRegion, targetPlace } from './emit.ts';
 import type { Selection } from './select.ts';
 
 const MAX_ENTRIES = (REGION.ENTRY_POINTS_END - REGION.ENTRY_POINTS) / ENTRY_POINT.SIZE;
@@ -21,7 +22,9 @@ export interface Region {
   readonly address: number;
   readonly slot: number;
   /** Entry numbers and the headers of their blocks. */
-  readonly entries: { number: number; header: number }[];
+  readonly entries: { number: number; header: number; linear: number }[];
+  /** Regions that this one takes the place of. */
+  readonly replaces: readonly Region[];
   batch: Batch | undefined;
   alive: boolean;
 }
@@ -34,6 +37,7 @@ export class Regions {
   /** Regions that contain instructions of a decoded block, by its header. */
   readonly #byBlock = new Map<number, Set<Region>>();
   readonly #byEntry = new Map<number, Region>();
+  readonly #byAddress = new Map<number, Region>();
   readonly all = new Set<Region>();
 
   constructor(state: CpuState, table: WebAssembly.Table) {
@@ -49,13 +53,14 @@ export class Regions {
   }
 
   /** Reserves a region's place; it is entered once `install` has its function. */
-  reserve(selection: Selection): Region {
+  reserve(selection: Selection, replaces: readonly Region[] = []): Region {
     const slot = this.#freeSlots.pop()!;
     const region: Region = {
       selection,
       address: REGION.COMPILED + slot * COMPILED.SIZE,
       slot,
       entries: [],
+      replaces,
       batch: undefined,
       alive: true,
     };
@@ -65,13 +70,14 @@ export class Regions {
       set.add(region);
     }
     this.all.add(region);
+    this.#byAddress.set(region.address, region);
     return region;
   }
 
-  /** @param roots linear addresses in the order of the function's entry numbers */
-  install(region: Region, code: unknown, roots: readonly number[], batch: Batch): void {
+  install(region: Region, code: unknown, { roots, shift }: EmittedRegion, batch: Batch): void {
     const { i32, u16 } = this.#state;
     const { selection, address } = region;
+    for (const replaced of region.replaces) this.kill(replaced);
     region.batch = batch;
     batch.regions.push(region);
     batch.live++;
@@ -86,6 +92,19 @@ export class Regions {
       i32[at + (COMPILED.PAGES >> 2) + 2 * i] = linear;
       i32[at + (COMPILED.PAGES >> 2) + 2 * i + 1] = host;
     });
+    const targets = (REGION.TARGETS + region.slot * TARGET.TABLE_SIZE) >> 2;
+    for (let place = 0; place < TARGET.ENTRIES; place++) {
+      // An EIP that has another place stands for an empty one.
+      let elsewhere = 0;
+      while (targetPlace(elsewhere, shift) === place) elsewhere++;
+      i32[targets + 2 * place] = elsewhere;
+    }
+    roots.forEach((root, index) => {
+      const eip = (root - selection.base) >>> 0;
+      const at = targets + 2 * targetPlace(eip, shift);
+      i32[at] = eip;
+      i32[at + 1] = index;
+    });
     this.#table.set(region.slot, code as () => number);
     roots.forEach((root, index) => {
       const header = selection.rootBlocks.get(root);
@@ -98,9 +117,10 @@ export class Regions {
       u16[(entry + ENTRY_POINT.INDEX) >> 1] = index;
       u16[(entry + ENTRY_POINT.HANDLER) >> 1] = u16[(record + RECORD.HANDLER) >> 1]!;
       i32[(entry + ENTRY_POINT.PAGE) >> 2] = root & ~(PAGE_SIZE - 1);
+      i32[(entry + ENTRY_POINT.ARRIVALS) >> 2] = 0;
       u16[(header + BLOCK.ENTRY) >> 1] = number;
       u16[(record + RECORD.HANDLER) >> 1] = HANDLER.region;
-      region.entries.push({ number, header });
+      region.entries.push({ number, header, linear: root });
       this.#byEntry.set(number, region);
     });
   }
@@ -109,6 +129,21 @@ export class Regions {
   enteredAt(header: number): Region | undefined {
     const number = this.#state.u16[(header + BLOCK.ENTRY) >> 1]!;
     return number ? this.#byEntry.get(number) : undefined;
+  }
+
+  /** Entries that control has come to from another region at least so often since the last call, and those regions. */
+  takeArrivals(least: number): { region: Region; linear: number; from: Region }[] {
+    const { i32 } = this.#state;
+    const found: { region: Region; linear: number; from: Region }[] = [];
+    for (const region of this.all)
+      for (const { number, linear } of region.entries) {
+        const at = (REGION.ENTRY_POINTS + number * ENTRY_POINT.SIZE) >> 2;
+        const arrivals = i32[at + (ENTRY_POINT.ARRIVALS >> 2)]!;
+        i32[at + (ENTRY_POINT.ARRIVALS >> 2)] = 0;
+        const from = this.#byAddress.get(i32[at + (ENTRY_POINT.FROM >> 2)]!);
+        if (arrivals >= least && from && from !== region) found.push({ region, linear, from });
+      }
+    return found;
   }
 
   /** A block's first record is its own again. */
@@ -140,6 +175,7 @@ export class Regions {
     if (!region.alive) return;
     region.alive = false;
     this.all.delete(region);
+    this.#byAddress.delete(region.address);
     for (const header of region.selection.blocks) {
       const set = this.#byBlock.get(header);
       set?.delete(region);

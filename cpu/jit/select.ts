@@ -29,6 +29,9 @@ export interface Page {
 }
 
 export interface Selection {
+  /** The hot places it was made around, and the mode key. */
+  readonly starts: readonly number[];
+  readonly key: number;
   readonly nodes: ReadonlyMap<number, Node>;
   /** Nodes control may come to from outside or by a computed branch. */
   readonly roots: ReadonlySet<number>;
@@ -222,6 +225,8 @@ export class Selector {
       if (header) rootBlocks.set(linear, header);
     }
     return {
+      starts: found.starts,
+      key: this.#state.get(STATE.MODE_KEY),
       nodes,
       roots,
       returns: [...new Set(found.returns)].filter((linear) => nodes.has(linear)),

@@ -27,7 +27,7 @@ const OPERATIONS = {
   },
   adc: (c, w, a, b) => {
     const r = c.f.let(i32.add(i32.add(a, b), carryFlag(c)));
-    flagsAdd(c, w, a, b, r);
+    flagsAdd(c, w, a, b, r, true);
     return r;
   },
   sbb: (c, w, a, b) => {

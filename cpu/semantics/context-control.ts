@@ -2,14 +2,14 @@
 import type { Expr, I32, Local } from '../emitter/index.ts';
 import type { InstructionContext, Width } from './context.ts';
 
-/** How the status flags of an operation can be told from its operands: a - b, a bitwise result, or any other result (ZF and SF only). */
-export type FlagSource = 'difference' | 'logic' | 'result';
+/** How the status flags of an operation can be told from its operands: a - b, a + b, a bitwise result, or any other result (ZF and SF only). */
+export type FlagSource = 'difference' | 'sum' | 'logic' | 'result';
 
 export interface CoreContext extends InstructionContext {
   /** True if nothing can see the status flags of this instruction: the next one to touch them sets them all. */
   readonly flagsUnused: boolean;
-  /** Notes what the flags derive from, for a conditional branch right behind. Operands are locals or constants, zero-extended. */
-  flagsFrom(source: FlagSource, width: Width, a: I32, b: I32, result: I32): void;
+  /** Notes what the flags derive from, for a conditional branch right behind. Operands are locals or constants, zero-extended; `carry`: CF as 0 or 1. */
+  flagsFrom(source: FlagSource, width: Width, a: I32, b: I32, result: I32, carry?: Local<'i32'>): void;
   /** Result for ZF SF PF (any width: sign-extended here) and the carry word (see STATE.FLAG_CARRY), already aligned. */
   setResult(width: Width, result: I32): void;
   setCarry(word: I32): void;

@@ -17,8 +17,9 @@ export const addCarries = (a: I32, b: I32, r: I32): Expr<'i32'> =>
 export const subBorrows = (a: I32, b: I32, r: I32): Expr<'i32'> =>
   i32.or(i32.and(i32.not(a), b), i32.and(i32.not(i32.xor(a, b)), r));
 
-export function flagsAdd(c: CoreContext, width: Width, a: I32, b: I32, r: I32): void {
-  c.flagsFrom('result', width, a, b, r);
+/** @param withCarry r = a + b + CF: comparing a and r does not tell the carry then */
+export function flagsAdd(c: CoreContext, width: Width, a: I32, b: I32, r: I32, withCarry = false): void {
+  c.flagsFrom(withCarry ? 'result' : 'sum', width, a, b, r);
   if (c.flagsUnused) return;
   c.setResult(width, r);
   c.setCarry(alignCarries(width, addCarries(a, b, r), c));
@@ -41,7 +42,7 @@ export function flagsLogic(c: CoreContext, width: Width, r: I32): void {
 }
 
 /** CF as 0 or 1. */
-export const carryFlag = (c: CoreContext): Expr<'i32'> => i32.shr_u(c.carry(), 31);
+export const carryFlag = (c: CoreContext): Expr<'i32'> => c.condition(2);
 
 /** INC and DEC: all flags but CF from the carries of the operation. */
 export function flagsKeepCarry(c: CoreContext, width: Width, r: I32, carries: Expr<'i32'>): void {

@@ -22,20 +22,33 @@ export function shift(name: ShiftName, from: ShiftCount): Emit {
     const w = c.width;
     const { f } = c;
     const a = f.let(c.readForWrite(w));
-    const n = count(c, from);
-    if (!n) {
-      OPERATIONS[name](c, a, i32.const(1));
+    // A count that is known when this is compiled needs no test, and the flags can be told from the result.
+    const known = from === 'one' ? 1 : from === 'imm' ? knownCount(c) : undefined;
+    if (known === 0) {
+      c.writeBack(w, a);
       return;
     }
+    if (known !== undefined) {
+      OPERATIONS[name](c, a, i32.const(known), true);
+      return;
+    }
+    const n = count(c, from)!;
     f.if(
       n,
-      () => OPERATIONS[name](c, a, n),
+      () => OPERATIONS[name](c, a, n, false),
       () => c.writeBack(w, a),
     );
   });
 }
 
-type ShiftOperation = (c: CoreContext, a: Local<'i32'>, n: Expr<'i32'>) => void;
+/** The count if it is constant here. */
+function knownCount(c: CoreContext): number | undefined {
+  const constant = c.immediate().constant;
+  return constant === undefined ? undefined : constant & 31;
+}
+
+/** `always`: it is carried out whatever the count. */
+type ShiftOperation = (c: CoreContext, a: Local<'i32'>, n: Expr<'i32'>, always: boolean) => void;
 
 const bit = (value: Expr<'i32'>, n: number | Expr<'i32'>): Expr<'i32'> => i32.and(i32.shr_u(value, n), 1);
 
@@ -43,28 +56,31 @@ const bit = (value: Expr<'i32'>, n: number | Expr<'i32'>): Expr<'i32'> => i32.an
 const afterShift = (cf: Expr<'i32'>, of: Expr<'i32'>): Expr<'i32'> => i32.or(carryWord(cf, of), 8);
 
 const OPERATIONS: Record<ShiftName, ShiftOperation> = {
-  shl(c, a, n) {
+  shl(c, a, n, always) {
     const bits = 8 * c.width;
     // One bit more than the operand: the last bit shifted out lands just above it.
     const wide = c.f.let(i64.shl(i64.extend_u(a), i64.extend_u(n)));
     const r = c.f.let(i32.wrap(wide));
     const cf = c.f.let(i32.and(i32.wrap(i64.shr_u(wide, BigInt(bits))), 1));
+    if (always) c.flagsFrom('result', c.width, r, 0, r, cf);
     c.setResult(c.width, r);
     c.setCarry(afterShift(cf, i32.xor(bit(r, bits - 1), cf)));
     c.writeBack(c.width, r);
   },
-  shr(c, a, n) {
+  shr(c, a, n, always) {
     const r = c.f.let(i32.wrap(i64.shr_u(i64.extend_u(a), i64.extend_u(n))));
     const cf = c.f.let(bit(a, i32.sub(n, 1)));
+    if (always) c.flagsFrom('result', c.width, r, 0, r, cf);
     c.setResult(c.width, r);
     // The highest bit before the last of the single shifts.
     c.setCarry(afterShift(cf, bit(r, 8 * c.width - 2)));
     c.writeBack(c.width, r);
   },
-  sar(c, a, n) {
+  sar(c, a, n, always) {
     const extended = c.f.let(c.width === 1 ? i32.extend8_s(a) : c.width === 2 ? i32.extend16_s(a) : a);
     const r = c.f.let(i32.shr_s(extended, n));
     const cf = c.f.let(i32.and(i32.shr_s(extended, i32.sub(n, 1)), 1));
+    if (always) c.flagsFrom('result', c.width, r, 0, r, cf);
     c.setResult(c.width, r);
     c.setCarry(afterShift(cf, i32.const(0)));
     c.writeBack(c.width, r);
