@@ -23,7 +23,7 @@ import type { MachineEnd, MachineEventData, MachineEventType, MachineReason, Mac
 import { asMediaError } from './media.ts';
 import { Outputs } from './outputs.ts';
 import { createPacer, initialRate } from './pacing.ts';
-import type { Powered } from './powered.ts';
+import { statisticsOf, type Powered } from './powered.ts';
 import { RunBudget } from './run-budget.ts';
 import { saveMachine } from './save-task.ts';
 import { OpenState } from './saving.ts';
@@ -443,16 +443,7 @@ export class Machine {
   }
 
   statistics(): MachineStatistics {
-    const powered = this.#powered;
-    const asleep = powered?.asleepSince === undefined ? 0 : this.#services.hostTime() - powered.asleepSince;
-    return {
-      instructions: powered ? powered.executedBefore + powered.board.processor.executed : 0,
-      virtualSeconds: this.vtime,
-      busySeconds: (powered?.busyMs ?? 0) / 1000,
-      idleSeconds: ((powered?.idleMs ?? 0) + asleep) / 1000,
-      diskBytesRead: powered?.board.drives.bytesRead ?? 0,
-      diskBytesWritten: powered?.board.drives.bytesWritten ?? 0,
-    };
+    return statisticsOf(this.#powered, this.#services.hostTime());
   }
 
   registers(): RegisterState {

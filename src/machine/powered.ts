@@ -1,5 +1,6 @@
 /** What a machine has while its power is on. */
 import type { Networks } from '../network/networks.ts';
+import type { MachineStatistics } from './api.ts';
 import type { Board } from './board.ts';
 import type { DriveMedia } from './drives.ts';
 import type { LazyMemory } from './lazy-memory.ts';
@@ -27,4 +28,17 @@ export interface Powered {
   readonly executedBefore: number;
   /** What is still to come of a saved state. */
   restoring: { readonly state: OpenState; readonly memory: LazyMemory } | undefined;
+}
+
+/** Counters of a run, or of none. */
+export function statisticsOf(powered: Powered | undefined, hostTime: number): MachineStatistics {
+  const asleep = powered?.asleepSince === undefined ? 0 : hostTime - powered.asleepSince;
+  return {
+    instructions: powered ? powered.executedBefore + powered.board.processor.executed : 0,
+    virtualSeconds: (powered?.scheduler.now() ?? 0) / 1e9,
+    busySeconds: (powered?.busyMs ?? 0) / 1000,
+    idleSeconds: ((powered?.idleMs ?? 0) + asleep) / 1000,
+    diskBytesRead: powered?.board.drives.bytesRead ?? 0,
+    diskBytesWritten: powered?.board.drives.bytesWritten ?? 0,
+  };
 }
