@@ -15,10 +15,12 @@ import { mergeIntoParent } from '../../vhd/merge-into-parent.ts';
 import { repairDisk } from '../../vhd/repair.ts';
 import { reparentDisk } from '../../vhd/reparent.ts';
 import { resizeDisk } from '../../vhd/resize.ts';
-import type { RandomAccessFile } from '../../vhd/random-access-file.ts';
+import { readExactly, type RandomAccessFile } from '../../vhd/random-access-file.ts';
+import { checkAbsent, writeNewFile } from '../../vhd/store.ts';
 import { DiskTask, type TaskSteps } from '../../vhd/task.ts';
 import { createDisk } from '../disks/create-disk.ts';
 import { openDiskFile } from '../disks/disk-file.ts';
+import { checkUnlocked } from '../disks/lock-file.ts';
 import { NodeParentResolver } from '../disks/node-parents.ts';
 import { NodeDiskStore } from '../disks/node-store.ts';
 import { locatorsFor, undoPathFor } from '../disks/undo.ts';
@@ -114,36 +116,31 @@ function copyTask(from: string, to: string): DiskTask<void> {
 const PIECE = 1024 * 1024;
 
 function* copySteps(from: string, to: string): TaskSteps<void> {
-  const unfinished = `${to}.new`;
-  if (store.exists(to)) {
-    throw new DiskError(DiskErrorCode.Exists, 'the file exists already', {
-      fileName: to,
-      remedy: 'Choose another name.',
-    });
-  }
-  const source = openDiskFile(from, true);
-  let target: RandomAccessFile | undefined;
-  let finished = false;
+  // A copy of a file that is being written would fit no moment.
+  checkUnlocked(from);
+  const unlock = store.lock(to);
   try {
-    target = store.create(unfinished);
-    const total = source.size();
-    const piece = new Uint8Array(PIECE);
-    for (let done = 0; done < total;) {
-      const count = source.read(done, piece);
-      target.write(done, piece.subarray(0, count));
-      done += count;
-      yield { phase: 'copying', done, total };
+    checkAbsent(store, to);
+    const source = openDiskFile(from, true);
+    try {
+      yield* writeNewFile(store, `${to}.new`, to, (target) => copyContent(source, target));
+    } finally {
+      source.close();
     }
-    target.flush();
-    target.close();
-    store.replace(unfinished, to);
-    finished = true;
   } finally {
-    source.close();
-    if (!finished && target !== undefined) {
-      target.close();
-      store.remove(unfinished);
-    }
+    unlock();
+  }
+}
+
+function* copyContent(source: RandomAccessFile, target: RandomAccessFile): TaskSteps<void> {
+  const total = source.size();
+  const piece = new Uint8Array(PIECE);
+  for (let done = 0; done < total;) {
+    const part = piece.subarray(0, Math.min(PIECE, total - done));
+    readExactly(source, done, part, 'the disk');
+    target.write(done, part);
+    done += part.length;
+    yield { phase: 'copying', done, total };
   }
 }
 

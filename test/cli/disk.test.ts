@@ -180,6 +180,8 @@ describe('disk check and repair', () => {
     const { code, output } = await run(['disk', 'check', '--json', at('base.vhd')]);
     expect([code, (JSON.parse(output) as { clean: boolean }).clean]).toEqual([4, false]);
     expect((await run(['disk', 'check', '--chain', at('child.vhd')])).code).toBe(4);
+    // What a killed copy left is in nobody's way.
+    fs.writeFileSync(at('copy.vhd.new'), 'half');
     expect((await run(['disk', 'repair', '--dry-run', at('base.vhd')])).output).toMatch(/^would be done: /);
     expect((await run(['disk', 'repair', at('base.vhd'), '--output', at('copy.vhd')])).code).toBe(0);
     expect(fs.readFileSync(at('base.vhd')).equals(damaged)).toBe(true);
@@ -254,6 +256,7 @@ describe('commands that change a disk', () => {
       ['resize', at('base.vhd'), '32', '--ignore-children'],
       ['flatten', at('child.vhd'), at('out.img')],
       ['compact', at('base.vhd')],
+      ['repair', at('base.vhd'), '--output', at('copy.vhd')],
       ['serve', at('base.vhd')],
     ]) {
       const { code, talk } = await run(['disk', ...args]);
