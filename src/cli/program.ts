@@ -11,6 +11,7 @@ import type {
   SerialConfiguration,
   TripleFaultPolicy,
   UndoAction,
+  VideoAdapterKind,
 } from '../machine/configuration.ts';
 import { bootTarget, demoTarget, withKernel, type BootTarget, type DriveOptions } from './boot-target.ts';
 import { addDiskCommands } from './disk-command.ts';
@@ -36,6 +37,7 @@ interface Options extends DriveOptions, StateOptions, NetworkOptions {
   readonly name?: string;
   readonly memory?: number;
   readonly videoMemory?: number;
+  readonly videoAdapter?: VideoAdapterKind;
   /** `--no-undo` makes it false. */
   readonly undo: values.UndoPlace | false;
   readonly undoAtEnd?: UndoAction;
@@ -224,6 +226,9 @@ function addMachineOptions(command: Command): void {
     .option('--name <text>', 'name in events and files')
     .addOption(new Option('-m, --memory <size>', 'guest RAM, MiB without a unit').argParser(values.mebibytes))
     .addOption(new Option('--video-memory <size>', 'video memory: 1, 2, 4, 8 or 16 MiB').argParser(values.mebibytes))
+    .addOption(
+      new Option('--video-adapter <kind>', 'S3 Trio64, or a plain VGA with DISPI').choices(['s3-trio64', 'dispi']),
+    )
     .addOption(new Option('--boot <order>', 'such as cdrom,disk or dca').argParser(values.bootOrder))
     .addOption(
       new Option(
@@ -380,6 +385,7 @@ function withOptions(base: MachineOptions, options: Options): MachineOptions {
     ...(name === undefined ? {} : { name }),
     ...(memory === undefined ? {} : { memoryMiB: memory }),
     ...(videoMemory === undefined ? {} : { videoMemoryMiB: videoMemory }),
+    ...(options.videoAdapter === undefined ? {} : { videoAdapter: options.videoAdapter }),
     ...(boot === undefined ? {} : { boot }),
     ...withNetwork(base, options),
     ...(serial === undefined ? {} : { serial: [...serial, ...(base.serial ?? []).slice(serial.length)] }),

@@ -136,9 +136,9 @@ export interface MachineConfiguration {
   readonly name?: string;
   /** Guest RAM in MiB: 1 to 3584, default 128. */
   readonly memoryMiB?: number;
-  /** Video memory in MiB: 1, 2, 4, 8 or (DISPI) 16; default 4. */
+  /** Video memory in MiB: 1, 2, 4, 8 or (adapter `dispi`) 16; default 4. */
   readonly videoMemoryMiB?: number;
-  /** Default `dispi`. */
+  /** Default `s3-trio64`; `dispi` with more video memory than that chip has. */
   readonly videoAdapter?: VideoAdapterKind;
   /** Default: an empty optical drive on secondary master. */
   readonly ide?: readonly IdeDriveConfiguration[];
@@ -183,7 +183,10 @@ export interface MachineConfiguration {
   readonly savedState?: SavedStateSource;
 }
 
-export const DEFAULT_VIDEO_ADAPTER: VideoAdapterKind = 'dispi';
+/** The adapter that a configuration means. */
+export function videoAdapterOf({ videoAdapter, videoMemoryMiB = 0 }: MachineConfiguration): VideoAdapterKind {
+  return videoAdapter ?? (videoMemoryMiB > TRIO64_MAX_MIB ? 'dispi' : 's3-trio64');
+}
 
 /** Guest RAM in MiB. */
 export const MEMORY_MIB = { minimum: 1, maximum: 3584, default: 128 } as const;
@@ -213,7 +216,7 @@ export function checkConfiguration(configuration: MachineConfiguration): void {
     fail('memoryMiB', `must be a whole number from ${MEMORY_MIB.minimum} to ${MEMORY_MIB.maximum}, found ${memory}`);
   if (video !== undefined && !VIDEO_MIB.includes(video))
     fail('videoMemoryMiB', `must be one of ${VIDEO_MIB.join(', ')}, found ${video}`);
-  const adapter = configuration.videoAdapter ?? DEFAULT_VIDEO_ADAPTER;
+  const adapter = videoAdapterOf(configuration);
   if (!VIDEO_ADAPTERS.includes(adapter))
     fail('videoAdapter', `must be one of ${VIDEO_ADAPTERS.join(', ')}, found '${String(adapter)}'`);
   if (adapter === 's3-trio64' && video !== undefined && video > TRIO64_MAX_MIB)

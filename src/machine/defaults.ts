@@ -13,7 +13,7 @@ import type { TripleFaultPolicy, UndoAction } from './configuration.ts';
 import type { NetworkAdapterConfiguration } from '../network/configuration.ts';
 import { dynamicMac, parseMac } from '../network/mac-address.ts';
 import type { VideoAdapterKind } from './configuration.ts';
-import { DEFAULT_VIDEO_ADAPTER, MEMORY_MIB, checkConfiguration } from './configuration.ts';
+import { MEMORY_MIB, checkConfiguration, videoAdapterOf } from './configuration.ts';
 import type { CpuidConfiguration, JitOptions } from '../../cpu/processor.ts';
 
 export interface ResolvedAdapter {
@@ -59,7 +59,7 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     name: given.name ?? 'machine',
     memoryBytes: (given.memoryMiB ?? MEMORY_MIB.default) * MIB,
     videoBytes: (given.videoMemoryMiB ?? DEFAULT_VIDEO_MIB) * MIB,
-    videoAdapter: given.videoAdapter ?? DEFAULT_VIDEO_ADAPTER,
+    videoAdapter: videoAdapterOf(given),
     ide: given.ide ?? [{ channel: 1, position: 0, kind: 'cdrom' }],
     floppies: given.floppies ?? [{}],
     serial: [com1, com2],

@@ -176,8 +176,26 @@ describe('memory', () => {
     expect(cpu.ram[0xa0000]).toBe(0x99);
   });
 
-  it('shows video memory where its base address register says', () => {
+  it('shows the memory of an S3 Trio64 where its registers say, once they open the window', () => {
     const { cpu } = setup();
+    const crtc = (index: number, value: number): void => cpu.out(0x3d4, (value << 8) | index, 2);
+    cpu.pciWrite(8, 0, 0x10, 0xe0000000);
+    cpu.pciWrite(8, 0, 0x04, 3, 2);
+    cpu.out(0x3c2, 0x03);
+    crtc(0x38, 0x48);
+    crtc(0x39, 0xa5);
+    expect(cpu.load(0xe0012345)).toBe(0xff);
+    crtc(0x58, 0x13);
+    cpu.store(0xe0012345, 0x42);
+    expect(cpu.video[0x12345]).toBe(0x42);
+    crtc(0x59, 0xf0);
+    expect(cpu.load(0xe0012345)).toBe(0xff);
+    expect(cpu.load(0xf0012345)).toBe(0x42);
+    expect(cpu.pciRead(8, 0, 0x10)).toBe(0xf0000000);
+  });
+
+  it('shows the memory of the DISPI adapter where its base address register says', () => {
+    const { cpu } = setup({ videoAdapter: 'dispi' });
     cpu.pciWrite(8, 0, 0x10, 0xe0000000);
     cpu.pciWrite(8, 0, 0x04, 3, 2);
     cpu.store(0xe0012345, 0x42);

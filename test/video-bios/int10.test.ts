@@ -170,14 +170,14 @@ describe('text', () => {
   it('moves through pages, each with its cursor', () => {
     const rig = poweredOn();
     rig.call({ ax: 0x0200, bx: 0x0200, dx: 0x0a14 });
-    rig.call({ ax: 0x0958, bx: 0x021e, cx: 3 });
+    rig.call({ ax: 0x0957, bx: 0x021e, cx: 3 });
     expect(rig.lines()[10]).toBe('');
     rig.call({ ax: 0x0502 });
-    expect(rig.lines()[10]).toBe(`${' '.repeat(20)}XXX`);
+    expect(rig.lines()[10]).toBe(`${' '.repeat(20)}WWW`);
     const frame = rig.frame();
     expect(frame.kind === 'text' && frame.cursor).toMatchObject({ row: 10, column: 20 });
     expect(rig.call({ ax: 0x0300, bx: 0x0200 }).dx).toBe(0x0a14);
-    expect(rig.call({ ax: 0x0800, bx: 0x0200 }).ax).toBe(0x1e58);
+    expect(rig.call({ ax: 0x0800, bx: 0x0200 }).ax).toBe(0x1e57);
     rig.call({ ax: 0x0a59, bx: 0x0200, cx: 1 });
     expect(rig.call({ ax: 0x0800, bx: 0x0200 }).ax).toBe(0x1e59);
   });
