@@ -263,9 +263,9 @@ export const TARGET = { ENTRIES: 64, TABLE_SIZE: 512 } as const;
 /** Words at REGION.EXIT_COUNTS: how often compiled code was left how, in the order of LEAVE, and found not to be mapped as compiled. */
 export const EXIT_COUNT = { branch: 0, side: 4, fall: 8, helper: 12, invalid: 16 } as const;
 
-/** A region of compiled code, 128 bytes. */
+/** A region of compiled code, 256 bytes. */
 export const COMPILED = {
-  SIZE: 128,
+  SIZE: 256,
   /** CODE_TAG under which its pages were last found mapped as compiled, 0 = never; and how far from there they lay then. */
   TAG: 0,
   DELTA: 4,
@@ -278,7 +278,7 @@ export const COMPILED = {
   PAGE_COUNT: 24,
   /** Pairs of linear page address, as compiled, and linear-memory address of the page. */
   PAGES: 32,
-  MAX_PAGES: 12,
+  MAX_PAGES: 28,
 } as const;
 
 /** TLB entry of a page that must take the slow path. */

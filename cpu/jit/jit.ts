@@ -30,9 +30,18 @@ const PATIENCE = 64;
  * Every so many samples the regions that control passes between more often than this are made one, of so many instructions at
  * most.
  */
-const MERGE_SAMPLES = 250;
-const MERGE_ARRIVALS = 2000;
-const MAX_MERGED = 1000;
+const MERGE_SAMPLES = 500;
+const MERGE_ARRIVALS = 1000;
+const MAX_MERGED = 1200;
+/** Times that a region may have been made of others: each starts as slow code again. */
+const MAX_AGE = 6;
+
+/** Regions to be made one. */
+interface Cluster {
+  readonly regions: Set<Region>;
+  readonly starts: Set<number>;
+  addresses: ReadonlySet<number>;
+}
 
 export class Jit {
   readonly interval: number;
@@ -118,14 +127,21 @@ export class Jit {
   /** Makes one region of those that control keeps passing between. */
   #merge(): void {
     const key = this.#state.get(STATE.MODE_KEY);
-    const clusters = new Map<Region, { regions: Set<Region>; starts: Set<number> }>();
+    const clusters = new Map<Region, Cluster>();
+    const clusterOf = (region: Region): Cluster => {
+      const { addresses, starts } = region.selection;
+      return clusters.get(region) ?? { regions: new Set([region]), starts: new Set(starts), addresses };
+    };
     for (const { region, linear, from } of this.#regions.takeArrivals(MERGE_ARRIVALS)) {
       if (region.selection.key !== key || from.selection.key !== key) continue;
-      const a = clusters.get(from) ?? { regions: new Set([from]), starts: new Set(from.selection.starts) };
-      const b = clusters.get(region) ?? { regions: new Set([region]), starts: new Set(region.selection.starts) };
-      let count = 0;
-      for (const member of new Set([...a.regions, ...b.regions])) count += member.selection.count;
-      if (count > MAX_MERGED) continue;
+      if (region.age >= MAX_AGE || from.age >= MAX_AGE) continue;
+      const a = clusterOf(from);
+      const b = clusterOf(region);
+      if (a === b) continue;
+      const addresses = new Set(a.addresses);
+      for (const address of b.addresses) addresses.add(address);
+      if (addresses.size > MAX_MERGED) continue;
+      a.addresses = addresses;
       for (const member of b.regions) a.regions.add(member);
       for (const start of b.starts) a.starts.add(start);
       a.starts.add(linear);
@@ -133,7 +149,9 @@ export class Jit {
     }
     for (const { regions, starts } of new Set(clusters.values())) {
       const selection = this.#selector.select([...starts], MAX_MERGED);
-      if (selection && this.#regions.hasRoom(selection.roots.size)) this.#await(selection, [...regions]);
+      // Too many pages, or not mapped at present: the result would be no better than its parts.
+      if (!selection || [...starts].some((start) => !selection.nodes.has(start))) continue;
+      if (this.#regions.hasRoom(selection.roots.size)) this.#await(selection, [...regions]);
     }
   }
 

@@ -23,6 +23,8 @@ export interface Region {
   readonly slot: number;
   /** Entry numbers and the headers of their blocks. */
   readonly entries: { number: number; header: number; linear: number }[];
+  /** How often it was made of other regions. */
+  readonly age: number;
   /** Regions that this one takes the place of. */
   readonly replaces: readonly Region[];
   batch: Batch | undefined;
@@ -60,6 +62,7 @@ export class Regions {
       address: REGION.COMPILED + slot * COMPILED.SIZE,
       slot,
       entries: [],
+      age: replaces.reduce((age, { age: other }) => Math.max(age, other + 1), 0),
       replaces,
       batch: undefined,
       alive: true,

@@ -42,6 +42,8 @@ export interface Selection {
   readonly blocks: ReadonlySet<number>;
   /** Header address of the decoded block that begins at a root. */
   readonly rootBlocks: ReadonlyMap<number, number>;
+  /** Linear addresses of its instructions. */
+  readonly addresses: ReadonlySet<number>;
   readonly count: number;
   readonly base: number;
   readonly limit: number;
@@ -233,6 +235,7 @@ export class Selector {
       pages: [...found.pages].map(([linear, host]) => ({ linear, host })),
       blocks: found.blocks,
       rootBlocks,
+      addresses: new Set(steps.keys()),
       count: steps.size,
       base,
       limit: this.#state.get(STATE.SEGMENT_LIMIT + 4 * SEGMENT.CS) >>> 0,
