@@ -130,6 +130,7 @@ describe('package', () => {
       'firmware/vgabios.bin',
       'firmware/COPYING.LESSER',
       'dist/demo.img',
+      'dist/video-bios.bin',
       'LICENSE',
     ])
       expect(paths).toContain(path);
