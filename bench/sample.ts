@@ -4,6 +4,7 @@
  */
 import { suitesOf } from './guests/index.ts';
 import { PEERS } from './peers/index.ts';
+import { endWithParent } from './parent.ts';
 import { ownProcessorTime } from './processor-time.ts';
 import type { Job, Measurement, Outcome, RunningGuest, SerialReader } from './types.ts';
 
@@ -48,6 +49,7 @@ async function run({ suite: suiteId, peer: peerId, settings }: Job): Promise<Out
   return { measurements: [...reader.measurements(), ...whole] };
 }
 
+endWithParent();
 const outcome = await run(JSON.parse(process.argv[2] ?? '{}') as Job).catch((error: unknown): Outcome => ({
   error: error instanceof Error ? error.message : String(error),
 }));

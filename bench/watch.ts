@@ -4,6 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import { expectedChecksums, watchedGuest } from './guests/watched.ts';
+import { endWithParent } from './parent.ts';
 import { PEERS } from './peers/index.ts';
 import { ownProcessorTime } from './processor-time.ts';
 import { median } from './statistics.ts';
@@ -89,6 +90,7 @@ async function run(job: WatchJob): Promise<IdleObservation | MemoryObservation> 
   return job.watch === 'idle' ? idle(peer, job) : memory(peer, job);
 }
 
+endWithParent();
 const answer = await run(JSON.parse(process.argv[2] ?? '{}') as WatchJob).catch((error: unknown) => ({
   error: error instanceof Error ? error.message : String(error),
 }));

@@ -1,7 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { suiteOf } from '../../bench/guests/index.ts';
 import { runAll, runChild } from '../../bench/harness.ts';
 import { findNode } from '../../bench/nodes.ts';
@@ -9,6 +12,7 @@ import { parseOptions } from '../../bench/options.ts';
 import { virtualserver } from '../../bench/peers/virtualserver.ts';
 import type { Sample } from '../../bench/types.ts';
 
+const BENCH = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bench');
 const node = findNode(undefined);
 let folder: string;
 beforeAll(() => {
@@ -40,6 +44,42 @@ describe('a process for each sample', () => {
     const path = script('hang', 'setInterval(() => {}, 1000);');
     expect(await runChild(path, {}, 200, node, 100)).toEqual({ error: 'the process did not end within 0.3 s' });
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    'ends with what it started when the parent is killed (Linux only)',
+    async () => {
+      const code = readFileSync(join(BENCH, 'parent.ts'), 'utf8');
+      script('parent', transformSync(code, { loader: 'ts' }).code);
+      const pids = join(folder, 'pids');
+      const child = script(
+        'orphan-child',
+        `import { spawn } from 'node:child_process';
+       import { writeFileSync } from 'node:fs';
+       import { endWithParent } from './parent.mjs';
+       endWithParent();
+       const grandchild = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+       writeFileSync(${JSON.stringify(pids)}, process.pid + ' ' + grandchild.pid);`,
+      );
+      const parent = script(
+        'orphan-parent',
+        `import { fork } from 'node:child_process'; fork(${JSON.stringify(child)}, { detached: true });`,
+      );
+      const started = spawn(process.execPath, [parent], { stdio: 'ignore' });
+      const alive = (pid: number): boolean => {
+        try {
+          // A process that nobody has waited for yet is dead all the same.
+          return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+        } catch {
+          return false;
+        }
+      };
+      await vi.waitUntil(() => existsSync(pids) && readFileSync(pids, 'utf8').includes(' '), 10_000);
+      const found = readFileSync(pids, 'utf8').split(' ').map(Number);
+      expect(found.map(alive)).toEqual([true, true]);
+      started.kill('SIGKILL');
+      await vi.waitUntil(() => !found.some(alive), 10_000);
+    },
+  );
 
   it('need not exist', async () => {
     const answer = await runChild(script('none', ''), {}, 10_000, { ...node, path: join(folder, 'nowhere') });
