@@ -198,7 +198,7 @@ export class Selector {
       else if (way.kind === 'condition') {
         leaders.add(way.taken);
         leaders.add(way.fall);
-      }
+      } else if (way.kind === 'fall' && (way.to & (PAGE_SIZE - 1)) === 0) leaders.add(way.to);
     }
     for (const linear of found.returns) leaders.add(linear);
     const nodes = new Map<number, Node>();

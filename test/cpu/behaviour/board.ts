@@ -1,7 +1,7 @@
 /** A board for behaviour tests: memory, a few ports, an interrupt source, and one page of device memory. */
 import { createProcessor, type X86Processor } from '../../../cpu/index.ts';
 import { type AccessSize, type RegisterState, StopReason } from '../../../cpu/processor.ts';
-import { jit } from '../../lock-step/configurations.ts';
+import { jit as defaultJit, type JitConfiguration } from '../../lock-step/configurations.ts';
 
 export const RAM_BYTES = 16 << 20;
 /** Device memory: a page that only the bus answers for. */
@@ -24,7 +24,7 @@ export class Board {
   /** Vectors the interrupt source gives out, in order; the request stays up while there are any. */
   readonly vectors: number[] = [];
 
-  constructor(romBytes = 0) {
+  constructor(romBytes = 0, jit: JitConfiguration = defaultJit) {
     this.cpu = createProcessor(
       { ramBytes: RAM_BYTES, videoBytes: 0, romBytes, jit },
       {
