@@ -99,7 +99,7 @@ describe('polygons', () => {
     expect(bench.in(0x86e8, 2)).toBe(20);
     to(bench, 1, { x: 20, y: 15 });
     bench.out(0x9ae8, POLYGON, 2);
-    expect(rows(bench, 16).slice(5, 15)).toEqual(Array(10).fill([20, 50, 31]));
+    expect(rows(bench, 16).slice(5, 15)).toEqual(Array.from({ length: 10 }, () => [20, 50, 31]));
   });
 
   it('covers the triangle that exact arithmetic gives', () => {
