@@ -20,5 +20,5 @@ export const footprint: Suite = {
     'firmware; virtualserver’s processor, which runs alone here, the same image before a reset).',
   timeout: 120_000,
   guest: ({ kernels: folder }) => ({ kind: 'multiboot', path: join(folder, 'footprint.bin'), scale: 1 }),
-  reader: () => new KernelReader(FOOTPRINT_ITEMS, 1),
+  reader: ({ clock }) => new KernelReader(FOOTPRINT_ITEMS, 1, clock),
 };

@@ -26,5 +26,5 @@ export const kernels: Suite = {
     'of six repetitions the first, which pays for decoding and compiling, is left out, and the shortest of the others counts.',
   timeout: 180_000,
   guest: ({ kernels: folder, kernelScale: scale }) => ({ kind: 'multiboot', path: join(folder, 'kernels.bin'), scale }),
-  reader: () => new KernelReader(KERNELS, KERNEL_REPETITIONS),
+  reader: ({ clock }) => new KernelReader(KERNELS, KERNEL_REPETITIONS, clock),
 };

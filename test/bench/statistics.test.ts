@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { geometricMean, median, spread, steady } from '../../bench/statistics.ts';
+import { geometricMean, median, spread, steady, steadyMean } from '../../bench/statistics.ts';
 
 describe('statistics', () => {
   it('takes the middle of unsorted values, and the mean of the middle two', () => {
@@ -31,5 +31,11 @@ describe('statistics', () => {
   it('takes the shortest repetition, the warm-up left out where there is more than one', () => {
     expect(steady([5, 12, 10, 11])).toBe(10);
     expect(steady([500])).toBe(500);
+  });
+
+  it('takes the mean of repetitions that are counted in ticks', () => {
+    // 4 ms each, seen through a clock of 10 ms.
+    expect(steadyMean([90, 0, 10, 0, 0, 10])).toBe(4);
+    expect(steadyMean([500])).toBe(500);
   });
 });
