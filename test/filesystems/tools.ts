@@ -35,12 +35,15 @@ export function tool(program: string, args: readonly string[], input?: string | 
   });
 }
 
+/** A host with other work takes its time. */
+const HOOK_MS = 60_000;
+
 /** A folder for each test; gone afterwards. */
 export function testFolder(): () => string {
   let folder = '';
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'virtualserver-test-'));
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }), HOOK_MS);
   return () => folder;
 }
