@@ -28,7 +28,7 @@ function find(bytes: Uint8Array, pattern: readonly number[]): number {
  * @throws RangeError if one of them is not what it should be
  */
 export function completeVideoBios(rom: Uint8Array, fonts: Uint8Array): Uint8Array {
-  const image = rom.slice();
+  const image = new Uint8Array(rom);
   const directory = find(image, DIRECTORY);
   if (directory < 0) throw new RangeError('the video BIOS has no directory of character sets');
   SETS.forEach(([lines, face], i) => {

@@ -215,6 +215,36 @@ describe('memory', () => {
   });
 });
 
+describe('DISPI', () => {
+  it('shows its modes at the base address until somebody sets a mode of the chip', () => {
+    const bench = trio64Bench(4);
+    bench.pci.writeConfig(0x10, 4, 0xe0000000);
+    const dispi = (index: number, value: number): void => {
+      bench.out(0x1ce, index, 2);
+      bench.out(0x1cf, value, 2);
+    };
+    bench.in(0x3da);
+    bench.out(0x3c0, 0x20);
+    [
+      [4, 0],
+      [1, 800],
+      [2, 600],
+      [3, 16],
+      [4, 0x41],
+    ].forEach(([index, value]) => dispi(index!, value!));
+    expect(bench.chip.scanout()).toMatchObject({ kind: 'packed', format: 'rgb565', width: 800, height: 600 });
+    expect(bench.windows.linear).toEqual({ base: 0xe0000000, length: 4 << 20 });
+    bench.pci.writeConfig(0x10, 4, 0xd0000000);
+    expect(bench.windows.linear!.base).toBe(0xd0000000);
+    bench.cr(0x67, 0x50);
+    expect(bench.chip.dispi.enabled).toBe(true);
+    bench.unlock();
+    bench.cr(0x67, 0x50);
+    expect(bench.chip.dispi.enabled).toBe(false);
+    expect(bench.windows.linear).toBeUndefined();
+  });
+});
+
 describe('engine registers in memory', () => {
   it('answer at their port numbers and at the packed addresses', () => {
     const bench = trio64Bench();

@@ -130,6 +130,23 @@ describe.each(DEPTHS)('graphics engine, %i bytes per pixel', (bytes) => {
     }
   });
 
+  it.each([
+    [true, 3],
+    [true, -3],
+    [false, 3],
+    [false, -3],
+  ])('reads again what it has written when a row overlaps itself: to the right %s, shift %i', (right, shift) => {
+    const pair = new Pair(bytes, 20);
+    const settings = { ...PLAIN, foregroundMix: 0x67 };
+    for (const down of [true, false]) {
+      const r: Rectangle = { x: 60, y: 20, width: 25, height: 4, right, down };
+      const from = { x: r.x + shift, y: r.y, pattern: false };
+      load(pair.bench, settings);
+      start(pair.bench, 'copy', { ...r, from });
+      pair.expectPoints(settings, rectanglePoints({ ...r, from }), `down ${down}`);
+    }
+  });
+
   it('chooses the mix by the bits of video memory', () => {
     const pair = new Pair(bytes, 14);
     for (let i = 0; i < ROUNDS; i++) {
