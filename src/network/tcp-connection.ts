@@ -56,7 +56,8 @@ const MINIMUM_RTO = 200 * MS;
 const MAXIMUM_RTO = 60_000 * MS;
 const CLOCK_GRANULARITY = MS;
 const MAX_RETRIES = 12;
-const DELAYED_ACK = 20 * MS;
+/** Short: guests that write in small pieces wait for each acknowledgement (RFC 896). */
+const DELAYED_ACK = MS;
 const TIME_WAIT = 2000 * MS;
 
 export class TcpConnection {
@@ -98,6 +99,8 @@ export class TcpConnection {
   /** Bytes handed to the owner that it has not taken. */
   #held = 0;
   #advertised = 0;
+  /** What was acknowledged last. */
+  #acknowledgedUpTo = 0;
 
   private constructor(options: TcpOptions, state: number) {
     const { clock, name, initialSequence } = options;
@@ -155,14 +158,15 @@ export class TcpConnection {
   /** The owner has taken bytes that it was handed before: the window opens. */
   consumed(bytes: number): void {
     this.#held = Math.max(0, this.#held - bytes);
-    if (this.#received && this.#state !== State.Closed && this.#window() - this.#advertised >= 2 * MSS)
-      this.#acknowledge();
+    // Only a window that has opened by much is worth a segment of its own.
+    const opened = this.#received ? this.#window() - this.#advertised : 0;
+    if (opened >= this.#widest() >> 2 && this.#state !== State.Closed) this.#acknowledge();
   }
 
   /** Breaks the connection off. */
   reset(): void {
     if (this.#state === State.Closed) return;
-    this.#send(TcpFlag.Rst | TcpFlag.Ack, this.#next, NOTHING);
+    this.#send(TcpFlag.Rst | TcpFlag.Ack, this.#highest, NOTHING);
     this.#finish('reset');
   }
 
@@ -366,6 +370,8 @@ export class TcpConnection {
       this.#events.ended();
       return;
     }
+    // Taking the data may have told of it already.
+    if (inOrder && this.#acknowledgedUpTo === received.next) return;
     // Every second segment at once, and everything that tells of a hole or fills one.
     if (!inOrder || ++this.#unacknowledged >= 2) this.#acknowledge();
     else if (this.#delayedAck.deadline === Infinity) this.#delayedAck.set(this.#clock.now() + DELAYED_ACK);
@@ -385,15 +391,20 @@ export class TcpConnection {
     return sequenceDifference(this.#next, this.#sent.first);
   }
 
+  /** The widest window that can be told. */
+  #widest(): number {
+    return this.#scaling ? RECEIVE_WINDOW : 0xffff;
+  }
+
   #window(): number {
-    const most = this.#scaling ? RECEIVE_WINDOW : 0xffff;
-    return Math.max(0, Math.min(most, RECEIVE_WINDOW - this.#held));
+    return Math.max(0, Math.min(this.#widest(), RECEIVE_WINDOW - this.#held));
   }
 
   #send(flags: number, sequence: number, data: Uint8Array): void {
     const window = this.#window();
     const scaled = this.#scaling ? window >> WINDOW_SCALE : window;
     this.#advertised = window;
+    this.#acknowledgedUpTo = this.#received?.next ?? 0;
     this.#unacknowledged = 0;
     this.#delayedAck.cancel();
     this.#events.send({
@@ -421,6 +432,7 @@ export class TcpConnection {
       ...(this.#scaling || !answering ? { windowScale: WINDOW_SCALE } : {}),
       data: NOTHING,
     });
+    this.#advertised = 0xffff;
     this.#moveTo(this.#sent.first);
     this.#retransmit.set(this.#clock.now() + this.#rto);
   }
@@ -430,8 +442,9 @@ export class TcpConnection {
     if (sequenceDifference(next, this.#highest) > 0) this.#highest = next;
   }
 
+  /** With the highest sequence number: one that has gone back after a time-out would look like a copy, and its news be ignored. */
   #acknowledge(): void {
-    if (this.#received && this.#state !== State.Closed) this.#send(TcpFlag.Ack, this.#next, NOTHING);
+    if (this.#received && this.#state !== State.Closed) this.#send(TcpFlag.Ack, this.#highest, NOTHING);
   }
 
   /** Sends what the windows allow. */
@@ -487,7 +500,7 @@ export class TcpConnection {
   #timeout(): void {
     if (this.#state === State.TimeWait) return this.#finish('done');
     if (++this.#retries > MAX_RETRIES) {
-      this.#send(TcpFlag.Rst | (this.#received ? TcpFlag.Ack : 0), this.#next, NOTHING);
+      this.#send(TcpFlag.Rst | (this.#received ? TcpFlag.Ack : 0), this.#highest, NOTHING);
       return this.#finish('timeout');
     }
     this.#timed = undefined;

@@ -139,6 +139,7 @@ describe('two ends', () => {
     { reorder: 0.3 },
     { loss: 0.05, reorder: 0.1, bandwidth: 10_000_000 },
     { loss: 0.3, seed: 5 },
+    ...Array.from({ length: 10 }, (_, seed) => ({ loss: 0.15, reorder: 0.1, seed: seed + 10 })),
   ];
   for (const line of LINES) {
     it(`over a line with ${JSON.stringify(line)} carry everything, in order, once`, () => {
@@ -286,6 +287,21 @@ describe('one end', () => {
     expect(at(0, 60).map(({ acknowledgement }) => acknowledgement)).toEqual([301]);
     at(0, 300);
     expect(Buffer.compare(end.bytes, data)).toBe(0);
+  });
+
+  it('acknowledges small segments soon, and tells of its window only when it has opened by much', () => {
+    const { clock, end, give } = byHand(1000, 7);
+    give(ACK, 101, 5001);
+    // The window of the SYN could not be told in full: the first data tells of it.
+    expect(give(ACK, 101, 5001, pattern(5)).length).toBe(1);
+    expect(give(ACK, 106, 5001, pattern(5))).toEqual([]);
+    clock.advance(2e6);
+    expect(end.segments.map(({ acknowledgement }) => acknowledgement)).toEqual([111]);
+    end.greedy = false;
+    for (let i = 0; i < 100; i++) give(ACK, 111 + 1000 * i, 5001, pattern(1000));
+    end.segments.length = 0;
+    for (let i = 0; i < 100; i++) end.connection!.consumed(1000);
+    expect(end.segments.length).toBe(1);
   });
 
   it('takes a FIN in its turn only', () => {
