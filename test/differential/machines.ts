@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createProcessor, type X86Processor } from '../../cpu/index.ts';
+import { createProcessor, type SavableX86Processor } from '../../cpu/index.ts';
 import type { RegisterState } from '../../cpu/processor.ts';
 import { StopReason } from '../../cpu/processor.ts';
 import { ENTRY, IMAGE_BASE } from './image.ts';
-import { jit } from '../lock-step/configurations.ts';
+import { jit as defaultJit, type JitConfiguration } from '../lock-step/configurations.ts';
 
 const RAM_BYTES = 16 << 20;
 const PORT = { TEXT: 0xe9, EXIT: 0xf4, RESUME: 0x80 } as const;
@@ -15,14 +15,14 @@ const FEATURES = { sse2: true, sse3: false, ssse3: false };
 
 /** The processor with an image loaded as a multiboot loader leaves it, and what it wrote. */
 export class Machine {
-  readonly cpu: X86Processor;
+  readonly cpu: SavableX86Processor;
   finished = false;
   /** Stop whenever the harness is about to go back to a program. */
   stopsAtResume = false;
   #output = new Uint8Array(1 << 16);
   #length = 0;
 
-  constructor(image: Uint8Array) {
+  constructor(image: Uint8Array, jit: JitConfiguration = defaultJit) {
     this.cpu = createProcessor(
       { ramBytes: RAM_BYTES, videoBytes: 0, romBytes: 0, jit, cpuid: { features: FEATURES } },
       {
