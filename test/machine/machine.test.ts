@@ -122,6 +122,9 @@ describe('lifecycle', () => {
     expect(() => setup({ memoryMiB: 0 })).toThrow(
       expect.objectContaining({ code: 'VS_INVALID_CONFIGURATION', subject: 'memoryMiB' }),
     );
+    expect(() => setup({ jit: { threshold: 0 } })).toThrow(
+      expect.objectContaining({ code: 'VS_INVALID_CONFIGURATION', subject: 'jit.threshold' }),
+    );
     const twice = { channel: 1, position: 0, kind: 'cdrom' } as const;
     expect(() => setup({ ide: [twice, twice] })).toThrow(/1:0 is used twice/);
     const { vm, events } = setup({ hda: 'missing.vhd' });
