@@ -1,5 +1,6 @@
 /** What has begun with the undo disks of a machine and is not finished: a small file beside each of them. */
 import fs from 'node:fs';
+import path from 'node:path';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
 import type { DiskImage } from '../../vhd/image.ts';
 import { createDurably } from './durable.ts';
@@ -62,8 +63,15 @@ export function writeJournals(journal: UndoJournal): void {
     if (!readJournal(undoPath)) createDurably(journalOf(undoPath), (file) => file.write(0, bytes));
 }
 
+/** Removes the journals, and what a process that was killed while it wrote one left. */
 export function removeJournals(disks: readonly UndoDisk[]): void {
-  for (const { undoPath } of disks) fs.rmSync(journalOf(undoPath), { force: true });
+  for (const { undoPath } of disks) {
+    const folder = path.dirname(undoPath);
+    const name = path.basename(journalOf(undoPath));
+    for (const entry of fs.existsSync(folder) ? fs.readdirSync(folder) : [])
+      if (entry === name || (entry.startsWith(`${name}.`) && entry.endsWith('.new')))
+        fs.rmSync(path.join(folder, entry), { force: true });
+  }
 }
 
 /** @throws DiskError `disk-unsupported` when a commit has begun, which cannot be taken back */
