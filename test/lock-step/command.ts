@@ -51,10 +51,17 @@ function main(root: string, args: readonly string[]): number {
     progress: values.quiet
       ? undefined
       : (executed, [one]) => {
-          const lines = one.output.slice(shown).split(/\r?\n/).filter(Boolean);
+          // Without the terminal's control sequences.
+          const lines = one.output
+            .slice(shown)
+            .replace(/\u001b\[[\d;?]*[A-Za-z]/g, '')
+            .split(/[\r\n]+/)
+            .filter((line) => line.trim() !== '');
           shown = one.output.length;
           const seconds = ((performance.now() - from) / 1000).toFixed(0);
-          console.log(`${(executed / 1e6).toFixed(0)} M instructions, ${seconds} s: ${lines.at(-1) ?? ''}`);
+          console.log(
+            `${(executed / 1e6).toFixed(0)} M instructions, ${seconds} s: ${(lines.at(-1) ?? '').slice(0, 100).trim()}`,
+          );
         },
   });
   for (const line of outcome.differences) console.log(line);
