@@ -264,18 +264,7 @@ export class X86Processor implements Processor, Core {
     const { cr0, cr4 } = state;
     const codeBig = (state.segmentAttributes(SEGMENT.CS) & 0x4000) !== 0;
     const stackBig = (state.segmentAttributes(SEGMENT.SS) & 0x4000) !== 0;
-    let flat = true;
-    for (const n of [SEGMENT.ES, SEGMENT.SS, SEGMENT.DS]) {
-      const i = n << 2;
-      if (
-        state.get(STATE.SEGMENT_BASE + i) !== 0 ||
-        state.get(STATE.SEGMENT_READ_LO + i) !== 0 ||
-        state.get(STATE.SEGMENT_READ_HI + i) !== -1 ||
-        state.get(STATE.SEGMENT_WRITE_LO + i) !== 0 ||
-        state.get(STATE.SEGMENT_WRITE_HI + i) !== -1
-      )
-        flat = false;
-    }
+    const flat = isFlat(state.i32, SEGMENT.ES) && isFlat(state.i32, SEGMENT.SS) && isFlat(state.i32, SEGMENT.DS);
     state.set(STATE.MODE_KEY, (codeBig ? MODE.CODE32 : 0) | (stackBig ? MODE.STACK32 : 0) | (flat ? MODE.FLAT : 0));
     state.set(STATE.STACK_MASK, stackBig ? -1 : 0xffff);
     const user = state.cpl === 3;
@@ -575,6 +564,17 @@ export class X86Processor implements Processor, Core {
     this.flushTlb(false);
     this.modeChanged();
   }
+}
+
+/** True if a segment begins at 0, covers 4 GiB and is writable. */
+function isFlat(state: Int32Array, n: number): boolean {
+  return (
+    state[(STATE.SEGMENT_BASE >> 2) + n] === 0 &&
+    state[(STATE.SEGMENT_READ_LO >> 2) + n] === 0 &&
+    state[(STATE.SEGMENT_READ_HI >> 2) + n] === -1 &&
+    state[(STATE.SEGMENT_WRITE_LO >> 2) + n] === 0 &&
+    state[(STATE.SEGMENT_WRITE_HI >> 2) + n] === -1
+  );
 }
 
 /** Makes a processor in its reset state. @throws RangeError for sizes that are not multiples of 4 KiB */

@@ -110,7 +110,7 @@ export function generateProcessor(
 
   const validate = defineValidate(m, probeCode);
   const region = m.signature(['i32'], 'i32');
-  const cold = defineCold(m, tables, slow, link, functions);
+  const cold = defineCold(m, tables, slow, link, functions, stepping);
 
   const run = m.function([], 'i32', (f) => {
     const pc = f.local('i32');
@@ -181,10 +181,11 @@ export function generateProcessor(
       f.set(started, 2);
     }
     f.set(handler, i32.load16_u(pc));
-    const redo = f.openLoop();
     f.set(budget, i32.sub(budget, 1));
     const total = firstEmitted + tables.emitHandlers.length;
-    const labels = Array.from({ length: total + 2 }, () => f.openBlock()).reverse();
+    // By handler number. The one for compiled regions comes first, so that it can go on with any other.
+    const opened = Array.from({ length: total + 2 }, () => f.openBlock()).reverse();
+    const labels = [...opened.slice(1, HANDLER.region + 1), opened[0]!, ...opened.slice(HANDLER.region + 1)];
     const frame: Frame = {
       f,
       pc,
@@ -249,6 +250,7 @@ export function generateProcessor(
       // region
       () => {
         f.set(budget, i32.add(budget, 1));
+        const chosen = f.openBlock();
         const entry = f.let(entryOf(pc));
         if (!started) {
           // From region to region as long as branches lead there.
@@ -315,19 +317,25 @@ export function generateProcessor(
             });
             countAt(f, site, 4);
             f.set(handler, i32.load16_u(pc));
-            f.brIf(redo, i32.ne(handler, HANDLER.region));
+            f.brIf(chosen, i32.ne(handler, HANDLER.region));
             f.set(entry, entryOf(pc));
             f.set(handler, i32.load16_u(entry, ENTRY_POINT.HANDLER));
-            f.br(redo);
+            f.br(chosen);
           });
           f.end();
           countAt(f, f.let(i32.const(REGION.EXIT_COUNTS)), EXIT_COUNT.invalid);
         }
         f.set(handler, i32.load16_u(entry, ENTRY_POINT.HANDLER));
-        f.br(redo);
+        f.end(); // chosen
+        f.set(budget, i32.sub(budget, 1));
+        f.brTable(
+          handler,
+          labels.slice(0, total).map((label, n) => (n === HANDLER.region ? labels[total]! : label)),
+          labels[total]!,
+        );
       },
     ];
-    for (const build of handlers) {
+    for (const build of [handlers.pop()!, ...handlers]) {
       f.end();
       f.scope(build);
     }
@@ -359,10 +367,11 @@ export function generateProcessor(
     });
     f.store(0, budget, STATE.BUDGET);
     f.if(i32.lt_u(handler, tables.firstHelper), () => {
-      f.set(reason, f.call(cold, pc, handler, tlbRead, tlbWrite));
+      f.set(pc, f.call(cold, pc, handler, tlbRead, tlbWrite));
       f.set(budget, i32.load(0, STATE.BUDGET));
-      f.brIf(fault, reason);
-      advance();
+      f.brIf(next, i32.eqz(i32.and(pc, 1)));
+      f.set(pc, i32.sub(pc, 1));
+      f.br(fault);
     });
     f.if(f.call(helper, pc, handler), () => {
       f.set(reason, EXIT.helper);
@@ -372,8 +381,6 @@ export function generateProcessor(
     f.set(budget, i32.load(0, STATE.BUDGET));
     advance();
     f.end(); // spare innermost block
-    f.unreachable();
-    f.end(); // redo
     f.unreachable();
     f.end(); // next
     f.unreachable();
@@ -444,18 +451,23 @@ function defineValidate(m: ModuleBuilder, probeCode: FunctionRef & { result: 'i3
   });
 }
 
-/** (record, handler, read table, write table) -> 1 if STATE.FAULT_VECTOR is to be delivered: carries out one cold handler. */
+/**
+ * (record, handler, read table, write table) -> record to go on with; record + 1 if it is the one for which STATE.FAULT_VECTOR is to be
+ * delivered. Carries out cold handlers as long as they follow each other, for x87 and SSE come in runs; one if `stepping`.
+ */
 function defineCold(
   m: ModuleBuilder,
   tables: DecodeTables,
   slow: SlowAccess,
   link: Frame['link'],
   functions: ReadonlyMap<string, FunctionRef>,
+  stepping: boolean,
 ): FunctionRef & { result: 'i32' } {
   return m.function(['i32', 'i32', 'i32', 'i32'], 'i32', (f) => {
     const [pc, handler, tlbRead, tlbWrite] = f.params as [Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>];
     const budget = f.let(i32.load(0, STATE.BUDGET));
     const fault = f.openBlock();
+    const again = f.openLoop();
     const next = f.openBlock();
     // Cold handlers do not jump: the labels for that are those of the way on.
     const frame: Frame = {
@@ -488,9 +500,21 @@ function defineCold(
       });
     }
     f.end(); // next
-    f.return(0);
+    f.set(pc, i32.add(pc, RECORD.SIZE));
+    if (!stepping) {
+      f.set(handler, i32.load16_u(pc));
+      f.if(i32.lt_u(i32.sub(handler, tables.firstCold), tables.coldHandlers.length), () => {
+        f.set(budget, i32.sub(budget, 1));
+        f.br(again);
+      });
+    }
+    f.store(0, budget, STATE.BUDGET);
+    f.return(pc);
+    f.end(); // again
+    f.unreachable();
     f.end(); // fault
-    f.return(1);
+    f.store(0, budget, STATE.BUDGET);
+    f.return(i32.add(pc, 1));
     f.unreachable();
   });
 }

@@ -18,7 +18,10 @@ export interface CompiledRegion {
   readonly code: unknown;
 }
 
-export function compileRegions(regions: readonly Region[], environment: CompilerEnvironment): CompiledRegion[] {
+export function compileRegions(
+  regions: readonly Region[],
+  environment: CompilerEnvironment,
+): { bytes: number; compiled: CompiledRegion[] } {
   const m = new ModuleBuilder();
   m.importMemory('env', 'memory', environment.memory.buffer.byteLength / 65536);
   const helper = m.importFunction('env', 'helper', ['i32', 'i32'], 'i32');
@@ -39,9 +42,11 @@ export function compileRegions(regions: readonly Region[], environment: Compiler
     m.export(`r${i}`, code);
     return result;
   });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(m.build()), {
+  const bytes = m.build();
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
     env: { memory: environment.memory, helper: environment.helper },
     fn: environment.exports as WebAssembly.ModuleImports,
   });
-  return regions.map((region, i) => ({ region, emitted: results[i]!, code: instance.exports[`r${i}`] }));
+  const compiled = regions.map((region, i) => ({ region, emitted: results[i]!, code: instance.exports[`r${i}`] }));
+  return { bytes: bytes.length, compiled };
 }

@@ -32,6 +32,8 @@ export type Transfer =
   { kind: 'relative'; condition: Local<'i32'> | undefined } | { kind: 'computed'; eip: Local<'i32'> };
 
 export class JitContext extends OperandContext {
+  /** Long x87 arithmetic is called: inline it keeps a region in slow code for too long. */
+  readonly compact = true;
   transfer: Transfer | undefined;
   readonly #frame: RegionFrame;
   readonly #instruction: Instruction;

@@ -18,8 +18,8 @@ export interface JitStatistics {
   modules: number;
   killed: number;
   instructions: number;
-  /** Milliseconds spent on selecting, emitting and instantiating. */
-  compileTime: number;
+  /** Bytes of WebAssembly made. */
+  bytes: number;
 }
 
 const MAX_MODULES = 600;
@@ -52,7 +52,7 @@ export class Jit {
     modules: 0,
     killed: 0,
     instructions: 0,
-    compileTime: 0,
+    bytes: 0,
   };
   readonly #state: CpuState;
   readonly #selector: Selector;
@@ -118,10 +118,8 @@ export class Jit {
   }
 
   #choose(linear: number): void {
-    const start = performance.now();
     const selection = this.#selector.select([linear], MAX_INSTRUCTIONS);
     if (selection && selection.count > 1 && this.#regions.hasRoom(selection.roots.size)) this.#await(selection, []);
-    this.statistics.compileTime += performance.now() - start;
   }
 
   /** Makes one region of those that control keeps passing between. */
@@ -165,9 +163,10 @@ export class Jit {
     const regions = this.#pending.filter((region) => region.alive);
     this.#pending = [];
     if (regions.length === 0) return;
-    const start = performance.now();
     const batch: Batch = { live: 0, used: this.statistics.samples, regions: [] };
-    for (const { region, emitted, code } of compileRegions(regions, this.#environment)) {
+    const { bytes, compiled } = compileRegions(regions, this.#environment);
+    this.statistics.bytes += bytes;
+    for (const { region, emitted, code } of compiled) {
       this.#regions.install(region, code, emitted, batch);
       this.statistics.regions++;
       this.statistics.instructions += region.selection.count;
@@ -176,7 +175,6 @@ export class Jit {
     this.#batches.push(batch);
     this.#batches = this.#batches.filter(({ live }) => live > 0);
     while (this.#batches.length > MAX_MODULES) this.#drop(this.#batches.shift()!);
-    this.statistics.compileTime += performance.now() - start;
   }
 
   #drop(batch: Batch): void {

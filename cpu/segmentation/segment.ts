@@ -172,7 +172,8 @@ export function loadSegment(core: Core, n: number, selector: number): void {
     markAccessed(core, descriptor);
     writeSegment(core, n, selector, accessedCache(descriptor));
   }
-  core.modeChanged();
+  // Nothing that is decoded or compiled depends on FS and GS.
+  if (n !== SEGMENT.FS && n !== SEGMENT.GS) core.modeChanged();
 }
 
 /** Returning to an outer privilege level empties data segment registers that the outer level may not use. */
