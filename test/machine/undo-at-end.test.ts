@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { DiskTask, type TaskProgress } from '../../vhd/index.ts';
 import type { MachineOptions } from '../../src/machine/api.ts';
 import type { MachineEvent } from '../../src/machine/events.ts';
 import { startInline } from '../../src/machine/inline-thread.ts';
@@ -23,6 +24,15 @@ const powerOff: Step = (cpu) => {
 };
 const forever: Step = () => true;
 
+/** The task after a quarter of a second of steps: there is time to call it off. */
+function slowly(task: DiskTask<void>): DiskTask<void> {
+  function* steps(): Generator<TaskProgress, void> {
+    for (const end = performance.now() + 250; performance.now() < end;) yield { phase: 'waiting', done: 0, total: 1 };
+    while (task.step()) yield task.progress;
+  }
+  return new DiskTask('slowly', steps());
+}
+
 function machine(name: string, options: MachineOptions, ...script: Step[]) {
   const disk = join(folder, `${name}.img`);
   if (!existsSync(disk)) writeFileSync(disk, new Uint8Array(SIZE).fill(0x11));
@@ -33,6 +43,7 @@ function machine(name: string, options: MachineOptions, ...script: Step[]) {
         Promise.resolve(
           startInline({
             ...nodeServices,
+            undo: { ...nodeServices.undo!, end: (disks, action) => slowly(nodeServices.undo!.end(disks, action)) },
             createProcessor: (processorOptions, bus) => {
               const cpu = new FakeProcessor(processorOptions, bus);
               cpu.script.push(...script);
