@@ -26,6 +26,7 @@ describe('random programs', { timeout: 60_000 + 2000 * PROGRAMS }, () => {
     expect(compiled.finished).toBe(true);
     expect(Buffer.compare(compiled.output, interpreted.output)).toBe(0);
     expect(Buffer.compare(compiled.cpu.ram, interpreted.cpu.ram)).toBe(0);
-    expect(compiled.cpu.jitStatistics!.regions).toBeGreaterThan(PROGRAMS / 6);
+    // With few samples it is the code around the programs.
+    expect(compiled.cpu.jitStatistics!.regions).toBeGreaterThan(interval < 10 ? PROGRAMS / 6 : 5);
   });
 });
