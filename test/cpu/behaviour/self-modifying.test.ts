@@ -215,7 +215,8 @@ describe('a store to code', () => {
 });
 
 describe('so much of it that decoded instructions run out of room', () => {
-  it('goes on, and forgets nothing', () => {
+  // Compiled from the first execution on, each of the rounds is compiled anew.
+  it('goes on, and forgets nothing', { timeout: 120_000 }, () => {
     // loop: INC [imm of MOV EAX]; NOP x 50; MOV EAX, 0; ADD EBX, EAX; DEC ECX; JNZ loop; HLT. Each round decodes about 1 KB.
     const rounds = 80_000;
     const target = CODE + 6 + 50;
