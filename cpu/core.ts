@@ -192,6 +192,7 @@ export class X86Processor implements Processor, Core {
     op.rep = info.isX87 || !(flags & 6) ? 0 : flags & 2 ? 0xf3 : 0xf2;
     op.reg = u8[record + RECORD.REG]!;
     op.rm = u8[record + RECORD.RM]!;
+    if (info.registerOffsets && !info.isMemory) op.rm >>= 2;
     op.segment = u8[record + RECORD.SEGMENT]! >> 2;
     op.disp = i32[(record + RECORD.DISP) >> 2]!;
     op.imm = i32[(record + RECORD.IMM) >> 2]!;

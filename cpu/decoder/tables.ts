@@ -166,6 +166,8 @@ export interface HelperHandler {
   readonly isMemory: boolean;
   readonly mnemonic: string;
   readonly isX87: boolean;
+  /** The record names a register operand by its state offset, as generated code wants it, not by its number. */
+  readonly registerOffsets?: boolean;
 }
 
 const STACK_MNEMONICS = new Set(['push', 'pop', 'call', 'ret', 'leave', 'pushf', 'popf']);
@@ -274,12 +276,13 @@ export class DecodeTables {
     this.info = this.#used - HANDLER.first * INFO.SIZE;
     this.#used += count * INFO.SIZE;
     if (this.#used > this.bytes.length) throw new Error('decode tables are full');
-    base.forEach(({ emit, form, mnemonic, stores }, i) => {
+    base.forEach((handler, i) => {
+      const { form, mnemonic, stores } = handler;
       const at = this.info + (HANDLER.first + i) * INFO.SIZE;
       // A store may change the instruction that was to overwrite the flags.
       const flagless = FLAGLESS.has(mnemonic) && form.width === 4 && !(form.isMemory && stores);
       if (flagless) {
-        this.emitHandlers.push({ emit, form: { ...form, flagsUnused: true }, mnemonic });
+        this.emitHandlers.push({ ...handler, form: { ...form, flagsUnused: true } });
         this.#view.setUint16(at + INFO.FLAGLESS, HANDLER.first + this.emitHandlers.length - 1, true);
       }
       if (!form.isMemory && form.x87Page === 0)
@@ -287,13 +290,13 @@ export class DecodeTables {
           (OVERWRITING.has(mnemonic) ? INFO_FLAG.overwritesFlags : 0) | (NEUTRAL.has(mnemonic) ? INFO_FLAG.neutral : 0);
       if (mnemonic === 'lea') this.bytes[at + INFO.FLAGS] = INFO_FLAG.neutral;
       if (form.isMemory && INDEXED.has(mnemonic)) {
-        this.emitHandlers.push({ emit, form: { ...form, indexed: true }, mnemonic });
+        this.emitHandlers.push({ ...handler, form: { ...form, indexed: true } });
         this.#view.setUint16(at + INFO.INDEXED, HANDLER.first + this.emitHandlers.length - 1, true);
       }
       const compares = mnemonic === 'cmp' || mnemonic === 'test';
       if (form.width === 2 || (!compares && (form.isMemory || form.width === 1))) return;
       for (const code of FUSED_CONDITIONS[mnemonic] ?? []) {
-        this.emitHandlers.push({ emit, form, mnemonic, fusedCondition: code });
+        this.emitHandlers.push({ ...handler, fusedCondition: code });
         this.#view.setUint16(at + INFO.FUSED + 2 * code, HANDLER.first + this.emitHandlers.length - 1, true);
       }
     });
@@ -373,7 +376,16 @@ export class DecodeTables {
       index = (cold ? 0 : HANDLER.first) + list.length;
       const transfer = relative ? 'relative' : INDIRECT.has(mnemonic) ? 'indirect' : undefined;
       const isString = /^(movs|stos|lods|scas|cmps)$/.test(mnemonic) && helper !== undefined;
-      list.push({ emit, form, mnemonic, stores, transfer, callsFunctions: cold, fallback: helper, isString });
+      list.push({
+        emit,
+        form,
+        mnemonic,
+        stores,
+        transfer,
+        callsFunctions: cold || definition.callsFunctions === true,
+        fallback: helper,
+        isString,
+      });
       this.#emitIndex.set(key, index);
     }
     return index;
@@ -469,6 +481,7 @@ export class DecodeTables {
               isMemory,
               mnemonic: name,
               isX87: false,
+              registerOffsets: true,
             })
           : undefined;
         const handlers = this.#variants(definition, layout, encoding, isMemory, helper);

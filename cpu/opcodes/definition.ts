@@ -21,6 +21,8 @@ export interface InstructionDefinition {
   readonly emit?: (c: InstructionContext) => void;
   /** Name of a TypeScript helper; at least one of `emit` and `helper` is present. */
   readonly helper?: string;
+  /** `emit` calls functions of the module by name (x87, MMX and SSE always may). */
+  readonly callsFunctions?: boolean;
   /** Bytes the memory operand touches, for segment limit checks; default from the operand code. */
   readonly memoryBytes?: number;
   /** The memory operand is written (segment must be writable). */

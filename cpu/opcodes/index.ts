@@ -3,6 +3,7 @@ import type { Helper } from '../helpers.ts';
 import type { ModulePart } from '../interpreter/generate.ts';
 import { mediaHelpers } from '../media/helpers.ts';
 import { defineMedia } from '../media/index.ts';
+import { defineFastSegmentLoad } from '../segmentation/fast-load.ts';
 import { stringHelpers } from '../strings/index.ts';
 import { systemHelpers } from '../system/index.ts';
 import { x87Helpers } from '../x87/helpers.ts';
@@ -29,4 +30,4 @@ export const helpers: Readonly<Record<string, Helper>> = {
   ...mediaHelpers,
 };
 
-export const moduleParts: readonly ModulePart[] = [defineX87, defineMedia];
+export const moduleParts: readonly ModulePart[] = [defineX87, defineMedia, defineFastSegmentLoad];

@@ -1,5 +1,7 @@
 /** Instructions carried out by TypeScript helpers: privileged, segmented, far, decimal and string instructions. */
 import type { Emit } from '../semantics/arithmetic.ts';
+import { SEGMENT } from '../layout.ts';
+import * as segments from '../semantics/segments.ts';
 import * as strings from '../semantics/strings.ts';
 import * as flags from '../semantics/system-flags.ts';
 import type { InstructionDefinition } from './definition.ts';
@@ -41,7 +43,10 @@ const STRING_OPCODES: readonly [number, string, Emit?][] = [
 const also = (emit: Emit | undefined): Partial<InstructionDefinition> => (emit ? { emit } : {});
 
 export const systemDefinitions: readonly InstructionDefinition[] = [
-  ...SEGMENT_STACK.map(([encoding, name, n]) => line(encoding, name, `S${n}`, `${name}_sreg`)),
+  ...SEGMENT_STACK.map(([encoding, name, n]) => {
+    const emit = name === 'push' ? segments.pushSegment(n) : n === SEGMENT.SS ? undefined : segments.popSegment(n);
+    return line(encoding, name, `S${n}`, `${name}_sreg`, { ...also(emit), callsFunctions: name === 'pop' });
+  }),
   ...STRING_OPCODES.flatMap(([opcode, name, emit]) => [
     line(opcode.toString(16), name, 'Xb', name, also(emit)),
     line((opcode + 1).toString(16), name, 'Xv', name, also(emit)),
@@ -57,7 +62,10 @@ export const systemDefinitions: readonly InstructionDefinition[] = [
   line('63 /r', 'arpl', 'Ew,Gw', 'arpl'),
   // Register numbers that name no segment (and CS as destination) are undefined before any operand is looked at.
   ...[0, 1, 2, 3, 4, 5].map((n) => line(`8c /${n}`, 'mov', 'Ew,Sw', 'mov_rm_sreg', { writesMemory: true })),
-  ...[0, 2, 3, 4, 5].map((n) => line(`8e /${n}`, 'mov', 'Sw,Ew', 'mov_sreg_rm')),
+  line('8e /2', 'mov', 'Sw,Ew', 'mov_sreg_rm'),
+  ...[0, 3, 4, 5].map((n) =>
+    line(`8e /${n}`, 'mov', 'Sw,Ew', 'mov_sreg_rm', { emit: segments.moveToSegment(n), callsFunctions: true }),
+  ),
   line('9a', 'call', 'Ap', 'far_call_ptr'),
   line('9c', 'pushf', '', 'pushf', also(flags.pushf)),
   line('9d', 'popf', '', 'popf', also(flags.popf)),
