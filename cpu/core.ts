@@ -69,6 +69,8 @@ export class X86Processor implements Processor, Core {
   readonly #imports: Imports;
   readonly #operands = new Operands();
   #generation = 0;
+  /** Limits of code segments by number. */
+  readonly #limits = [-1, 0xffff];
   #tagBefore = 0;
   #tableBefore = 0;
   #base = 0;
@@ -123,7 +125,9 @@ export class X86Processor implements Processor, Core {
     );
     this.#mmu.codeCache = this.#code;
     this.#physical = new PhysicalMemory(this.state, this.#mmu, this.#code);
-    this.#tables = new DecodeTables(definitions, (feature) => this.cpuid.has(feature as FeatureName));
+    this.#tables = new DecodeTables([...definitions, ...(options.instructions ?? [])], (feature) =>
+      this.cpuid.has(feature as FeatureName),
+    );
     this.state.u8.set(this.#tables.bytes, REGION.DECODE_TABLES);
     this.#helpers = this.#tables.helperHandlers.map((info) => {
       const run = helpers[info.helper];
@@ -143,6 +147,7 @@ export class X86Processor implements Processor, Core {
           helper: (record, handler) => this.#helper(record, handler),
           functions: main.functions,
           exports: main.exports,
+          forcedExits: (typeof options.jit === 'object' && options.jit.forcedExits) || 0,
         },
         typeof options.jit === 'object' ? options.jit : {},
       );
@@ -257,7 +262,22 @@ export class X86Processor implements Processor, Core {
 
   #setTag(): void {
     const { state } = this;
-    state.set(STATE.CODE_TAG, (this.#generation << 8) | (state.cpl === 3 ? 0x10 : 0) | state.get(STATE.MODE_KEY));
+    const limit = this.#limitNumber(state.get(STATE.SEGMENT_LIMIT + 4 * SEGMENT.CS));
+    state.set(
+      STATE.CODE_TAG,
+      (this.#generation << 8) | (limit << 5) | (state.cpl === 3 ? 0x10 : 0) | state.get(STATE.MODE_KEY),
+    );
+  }
+
+  /** A number below 8 for a limit of the code segment: what has been found under one limit may lie beyond another. */
+  #limitNumber(limit: number): number {
+    const known = this.#limits.indexOf(limit);
+    if (known >= 0) return known;
+    if (this.#limits.length === 8) {
+      this.#limits.length = 2;
+      this.#generation++;
+    }
+    return this.#limits.push(limit) - 1;
   }
 
   modeChanged(): void {

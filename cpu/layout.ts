@@ -121,6 +121,8 @@ export const STATE = {
   STOP: 0x1dc,
   /** Linear address at which the interpreter last took over from compiled code, other than for one instruction. */
   LEFT_AT: 0x2ac,
+  /** Memory accesses of compiled code until the next one that leaves though it need not: JitOptions.forcedExits. */
+  FORCED_EXIT: 0x2b0,
   /** Counts how often the record ring was emptied. */
   RECORD_EPOCH: 0x1d8,
   /** Set by the decoder: bytes the last instruction took. */

@@ -1,6 +1,7 @@
 /**
  * The processor as the board sees it. `cpu/` knows memory and this small bus; it never sees a device.
  */
+import type { InstructionDefinition } from './opcodes/definition.ts';
 
 /** Bytes of a port or memory access. */
 export type AccessSize = 1 | 2 | 4;
@@ -98,6 +99,8 @@ export interface CpuidConfiguration {
 
 /** How the compiling tier behaves. */
 export interface JitOptions {
+  /** Every so many memory accesses compiled code leaves for the interpreter though it need not, at least 1: for tests. */
+  readonly forcedExits?: number;
   /** Samples at one place before a region is compiled around it, at least 1. */
   readonly threshold?: number;
   /** Instructions between two samples, at least 1. */
@@ -110,6 +113,8 @@ export interface JitOptions {
 export interface ProcessorOptions {
   /** Guest RAM in bytes, a multiple of 4 KiB. */
   ramBytes: number;
+  /** Instructions besides those of `cpu/opcodes`, or in place of them: for experiments. */
+  instructions?: readonly InstructionDefinition[];
   /** The compiling tier: on unless false; its options, for tests and measurements. */
   jit?: boolean | JitOptions | undefined;
   /** Video memory in bytes, a multiple of 4 KiB; lives in the same linear memory. */

@@ -10,6 +10,8 @@ export interface CompilerEnvironment {
   /** Functions of the processor's module that semantics call, by name: signatures and the functions themselves. */
   readonly functions: ReadonlyMap<string, FunctionRef>;
   readonly exports: WebAssembly.Exports;
+  /** JitOptions.forcedExits, 0 = none. */
+  readonly forcedExits: number;
 }
 
 export interface CompiledRegion {
@@ -37,7 +39,11 @@ export function compileRegions(
   const results = regions.map((region, i) => {
     let result: EmittedRegion = { roots: [], shift: 0 };
     const code = m.function(['i32'], 'i32', (f) => {
-      result = emitRegion(f, region.selection, region.address, { helper, functions });
+      result = emitRegion(f, region.selection, region.address, {
+        helper,
+        functions,
+        forcedExits: environment.forcedExits,
+      });
     });
     m.export(`r${i}`, code);
     return result;

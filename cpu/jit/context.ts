@@ -66,7 +66,7 @@ export class JitContext extends OperandContext {
 
   #host(table: Local<'i32'>, linear: Local<'i32'>, size: number): Expr<'i32'> {
     const entry = this.entry(table, linear);
-    this.#frame.leaveIf(this.needsSlow(linear, entry, size));
+    this.#frame.leaveAccessIf(this.needsSlow(linear, entry, size));
     return i32.add(linear, entry);
   }
   protected loadLinear(linear: Local<'i32'>, width: Width): Local<'i32'> {
@@ -94,7 +94,7 @@ export class JitContext extends OperandContext {
   }
   probeWrite(size: number): void {
     const linear = this.address();
-    this.#frame.leaveIf(this.needsSlow(linear, this.entry(this.#frame.tlbWrite, linear), size));
+    this.#frame.leaveAccessIf(this.needsSlow(linear, this.entry(this.#frame.tlbWrite, linear), size));
   }
   readForWrite(width: Width): Expr<'i32'> {
     if (!this.isMemory) return this.loadRegister(this.field('RM'), width);

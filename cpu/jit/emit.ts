@@ -17,6 +17,8 @@ export interface Callouts {
   /** (record, handler) -> 1 if generated code must be left. */
   readonly helper: FunctionRef & { result: 'i32' };
   readonly functions: ReadonlyMap<string, FunctionRef>;
+  /** JitOptions.forcedExits, 0 = none. */
+  readonly forcedExits: number;
 }
 
 export interface EmittedRegion {
@@ -77,7 +79,7 @@ class RegionEmitter {
     this.#address = address;
     this.#helper = callouts.helper;
     this.#entry = f.params[0] as Local<'i32'>;
-    this.#frame = new RegionFrame(f, selection.limit, callouts.functions);
+    this.#frame = new RegionFrame(f, selection.limit, callouts.functions, callouts.forcedExits);
     const { nodes } = selection;
     this.#structure = structure(
       nodes.keys(),

@@ -8,6 +8,7 @@ import {
   i64,
   type Label,
   type Local,
+  select,
 } from '../emitter/index.ts';
 import type { FlagOperands } from '../interpreter/operand-context.ts';
 import { STATE } from '../layout.ts';
@@ -51,7 +52,10 @@ export class RegionFrame {
   readonly limit: number;
   readonly #functions: ReadonlyMap<string, FunctionRef>;
 
-  constructor(f: FunctionBuilder, limit: number, functions: ReadonlyMap<string, FunctionRef>) {
+  readonly #forcedExits: number;
+
+  constructor(f: FunctionBuilder, limit: number, functions: ReadonlyMap<string, FunctionRef>, forcedExits: number) {
+    this.#forcedExits = forcedExits;
     this.f = f;
     this.limit = limit;
     this.#functions = functions;
@@ -129,6 +133,17 @@ export class RegionFrame {
     f.set(this.exitEip, i32.const(compiled));
     if (this.pending) f.set(this.budget, i32.sub(this.budget, this.pending));
     f.br(exit);
+  }
+  /** As `leaveIf`, and every so many times in any case if that is asked for. */
+  leaveAccessIf(condition: Expr<'i32'>): void {
+    if (!this.#forcedExits) {
+      this.leaveIf(condition);
+      return;
+    }
+    const left = this.f.let(i32.sub(i32.load(0, STATE.FORCED_EXIT), 1));
+    const now = this.f.let(i32.le_s(left, 0));
+    this.f.store(0, select(now, i32.const(this.#forcedExits), left as Expr<'i32'>), STATE.FORCED_EXIT);
+    this.leaveIf(i32.or(condition, now));
   }
   /** Leaves in front of the present instruction if the condition holds. */
   leaveIf(condition: I32): void {

@@ -14,6 +14,8 @@ export const CONFIGURATIONS: Readonly<Record<string, JitConfiguration>> = {
   default: true,
   /** Compiled from the first execution on. */
   first: FIRST,
+  /** Compiled code leaves at every third memory access. */
+  exits: { ...FIRST, forcedExits: 3 },
   /** Regions begin and end in other places, and are compiled together. */
   soon: { threshold: 2, interval: 50, patience: 8 },
 };

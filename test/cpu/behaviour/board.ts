@@ -1,5 +1,6 @@
 /** A board for behaviour tests: memory, a few ports, an interrupt source, and one page of device memory. */
 import { createProcessor, type X86Processor } from '../../../cpu/index.ts';
+import type { InstructionDefinition } from '../../../cpu/opcodes/definition.ts';
 import { type AccessSize, type RegisterState, StopReason } from '../../../cpu/processor.ts';
 import { jit as defaultJit, type JitConfiguration } from '../../lock-step/configurations.ts';
 
@@ -24,9 +25,9 @@ export class Board {
   /** Vectors the interrupt source gives out, in order; the request stays up while there are any. */
   readonly vectors: number[] = [];
 
-  constructor(romBytes = 0, jit: JitConfiguration = defaultJit) {
+  constructor(romBytes = 0, jit: JitConfiguration = defaultJit, instructions: readonly InstructionDefinition[] = []) {
     this.cpu = createProcessor(
-      { ramBytes: RAM_BYTES, videoBytes: 0, romBytes, jit },
+      { ramBytes: RAM_BYTES, videoBytes: 0, romBytes, jit, instructions },
       {
         readPort: (port, size) => this.onRead(port, size),
         writePort: (port, size, value) => {
