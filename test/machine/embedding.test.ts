@@ -1,5 +1,5 @@
 /** The library as a program uses it: bundled, with the machine in a worker, and the demonstration guest on its disk. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,12 +14,13 @@ let folder: string;
 let library: typeof Library;
 
 beforeAll(async () => {
-  // Below the project, so that the bundle finds its packages.
+  // Below the project, so that the bundle finds its packages; laid out as the package is.
   folder = mkdtempSync(join(ROOT, 'node_modules', '.embedding-'));
+  const dist = join(folder, 'dist');
   await build({
     absWorkingDir: ROOT,
     entryPoints: { index: 'src/index.ts', 'machine-worker': 'src/machine/node-worker.ts' },
-    outdir: folder,
+    outdir: dist,
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -28,7 +29,8 @@ beforeAll(async () => {
     packages: 'external',
     chunkNames: 'chunks/[name]-[hash]',
   });
-  library = (await import(pathToFileURL(join(folder, 'index.js')).href)) as typeof Library;
+  copyFileSync(join(ROOT, 'src', 'video-bios', 'video-bios.bin'), join(dist, 'video-bios.bin'));
+  library = (await import(pathToFileURL(join(dist, 'index.js')).href)) as typeof Library;
 }, 60_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
