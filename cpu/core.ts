@@ -9,6 +9,7 @@ import { memoryImports, recordFault } from './interpreter/memory-imports.ts';
 import { MODE, PAGE_SIZE, RECORD, REGION, SEGMENT, STATE, TLB_SLOW } from './layout.ts';
 import type { FunctionRef } from './emitter/index.ts';
 import { Jit, type JitStatistics } from './jit/jit.ts';
+import { Profiler } from './jit/profile.ts';
 import { InstructionFetch } from './mmu/instruction-fetch.ts';
 import { Mmu } from './mmu/mmu.ts';
 import { Operands } from './operands.ts';
@@ -65,6 +66,7 @@ export class X86Processor implements Processor, Core {
   /** Where the interpreter finds compiled regions. */
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: REGION_SLOTS });
   readonly #jit: Jit | undefined;
+  readonly #profiler: Profiler | undefined;
   #stepping: ProcessorModule | undefined;
   readonly #imports: Imports;
   readonly #operands = new Operands();
@@ -129,10 +131,11 @@ export class X86Processor implements Processor, Core {
       this.cpuid.has(feature as FeatureName),
     );
     this.state.u8.set(this.#tables.bytes, REGION.DECODE_TABLES);
+    this.#profiler = options.profile && new Profiler(options.profile);
     this.#helpers = this.#tables.helperHandlers.map((info) => {
       const run = helpers[info.helper];
       if (!run) throw new Error(`no helper is called ${info.helper}`);
-      return { ...info, run };
+      return { ...info, run: this.#profiler?.counted(info.mnemonic, run) ?? run };
     });
     this.#imports = this.#makeImports();
     const main = this.#instantiate(false);
@@ -150,6 +153,7 @@ export class X86Processor implements Processor, Core {
           forcedExits: (typeof options.jit === 'object' && options.jit.forcedExits) || 0,
         },
         typeof options.jit === 'object' ? options.jit : {},
+        this.#profiler,
       );
     this.reset();
   }
@@ -285,7 +289,7 @@ export class X86Processor implements Processor, Core {
     const { cr0, cr4 } = state;
     const codeBig = (state.segmentAttributes(SEGMENT.CS) & 0x4000) !== 0;
     const stackBig = (state.segmentAttributes(SEGMENT.SS) & 0x4000) !== 0;
-    const flat = isFlat(state.i32, SEGMENT.ES) && isFlat(state.i32, SEGMENT.SS) && isFlat(state.i32, SEGMENT.DS);
+    const flat = state.isFlat(SEGMENT.ES) && state.isFlat(SEGMENT.SS) && state.isFlat(SEGMENT.DS);
     state.set(STATE.MODE_KEY, (codeBig ? MODE.CODE32 : 0) | (stackBig ? MODE.STACK32 : 0) | (flat ? MODE.FLAT : 0));
     state.set(STATE.STACK_MASK, stackBig ? -1 : 0xffff);
     const user = state.cpl === 3;
@@ -353,6 +357,9 @@ export class X86Processor implements Processor, Core {
   /** What the compiler has done; undefined without it. */
   get jitStatistics(): Readonly<JitStatistics> | undefined {
     return this.#jit?.statistics;
+  }
+  profile(): ReturnType<Profiler['report']> | undefined {
+    return this.#profiler?.report(this.state, this.#jit);
   }
 
   run(instructions: number): StopReason {
@@ -585,17 +592,6 @@ export class X86Processor implements Processor, Core {
     this.flushTlb(false);
     this.modeChanged();
   }
-}
-
-/** True if a segment begins at 0, covers 4 GiB and is writable. */
-function isFlat(state: Int32Array, n: number): boolean {
-  return (
-    state[(STATE.SEGMENT_BASE >> 2) + n] === 0 &&
-    state[(STATE.SEGMENT_READ_LO >> 2) + n] === 0 &&
-    state[(STATE.SEGMENT_READ_HI >> 2) + n] === -1 &&
-    state[(STATE.SEGMENT_WRITE_LO >> 2) + n] === 0 &&
-    state[(STATE.SEGMENT_WRITE_HI >> 2) + n] === -1
-  );
 }
 
 /** Makes a processor in its reset state. @throws RangeError for sizes that are not multiples of 4 KiB */

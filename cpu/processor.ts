@@ -122,6 +122,49 @@ export interface ProcessorOptions {
   /** Room for firmware images in bytes, a multiple of 4 KiB. */
   romBytes: number;
   cpuid?: CpuidConfiguration;
+  /** Count what `profile` reports, which costs some speed; with a clock for what takes host time. */
+  profile?: ProfileClock | undefined;
+}
+
+export interface ProfileClock {
+  /** Host time in milliseconds from any origin. */
+  now(): number;
+}
+
+/** Where a guest's time went in the processor since its creation; lists are sorted, the largest first, and hold the largest only. */
+export interface ProcessorProfile {
+  /** Instructions between two samples, about; 0: nothing is sampled without the compiling tier. */
+  sampleInterval: number;
+  samples: number;
+  /** Of these in compiled code, and at privilege level 3. */
+  compiledSamples: number;
+  userSamples: number;
+  /** Linear addresses of branch targets, whatever address space was in force; `compiled` are samples too. */
+  places: { linear: number; samples: number; compiled: number }[];
+  /** Compiled regions that there are now, by the samples inside: the place each was made around, how often it was made of others. */
+  regions: { linear: number; samples: number; instructions: number; entries: number; merged: number }[];
+  /**
+   * How often compiled code was left: by a branch to code outside (another region or the interpreter) or because its budget was used
+   * up, for one instruction it does not carry out itself, at its end, by a helper that changed what comes next; and how often it could
+   * not be entered as its pages are mapped elsewhere. Modulo 2^32.
+   */
+  exits: { branch: number; side: number; fall: number; helper: number; invalid: number };
+  /** Instructions that were left to the interpreter. Approximate: places may push each other out. */
+  sideExits: { linear: number; count: number }[];
+  /** Instructions carried out outside generated code. */
+  helpers: { mnemonic: string; count: number }[];
+  compiler: {
+    regions: number;
+    liveRegions: number;
+    modules: number;
+    /** Instructions compiled, and bytes of WebAssembly made of them. */
+    instructions: number;
+    bytes: number;
+    /** Host time. */
+    milliseconds: number;
+    /** Decoded blocks taken back because their bytes changed. */
+    blocksTakenBack: number;
+  };
 }
 
 /** Where a page of guest physical memory lives: an offset into `linearMemory`, or `undefined` for the bus. */
@@ -176,6 +219,9 @@ export interface Processor {
   translate(linear: number): number | undefined;
   /** Reports and clears pages written since the last call within a range of linear memory (4 KiB aligned): one byte 0/1 per page. */
   takeDirty(offset: number, pages: number, into: Uint8Array): boolean;
+
+  /** Where time went, if the options ask for it. */
+  profile?(): ProcessorProfile | undefined;
 
   registers(): RegisterState;
   /** Changes registers; segment selectors given alone load real-mode bases. For loaders (multiboot), debuggers and tests. */

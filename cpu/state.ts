@@ -206,6 +206,16 @@ export class CpuState {
   segmentLimit(n: number): number {
     return this.u32[(STATE.SEGMENT_LIMIT >> 2) + n]!;
   }
+  /** True if a segment begins at 0, covers 4 GiB and is writable. */
+  isFlat(n: number): boolean {
+    return (
+      this.i32[(STATE.SEGMENT_BASE >> 2) + n] === 0 &&
+      this.i32[(STATE.SEGMENT_READ_LO >> 2) + n] === 0 &&
+      this.i32[(STATE.SEGMENT_READ_HI >> 2) + n] === -1 &&
+      this.i32[(STATE.SEGMENT_WRITE_LO >> 2) + n] === 0 &&
+      this.i32[(STATE.SEGMENT_WRITE_HI >> 2) + n] === -1
+    );
+  }
   segmentAttributes(n: number): number {
     return this.u32[(STATE.SEGMENT_ATTRIBUTES >> 2) + n]!;
   }

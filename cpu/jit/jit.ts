@@ -8,6 +8,7 @@ import { BLOCK, STATE } from '../layout.ts';
 import type { CpuState } from '../state.ts';
 import type { JitOptions } from '../processor.ts';
 import { type CompilerEnvironment, compileRegions } from './compiler.ts';
+import type { Profiler } from './profile.ts';
 import { type Batch, type Region, Regions } from './regions.ts';
 import { MAX_INSTRUCTIONS, type Selection, Selector } from './select.ts';
 
@@ -60,6 +61,7 @@ export class Jit {
   readonly #environment: CompilerEnvironment;
   readonly #threshold: number;
   readonly #patience: number;
+  readonly #profiler: Profiler | undefined;
   /** Samples by header of the decoded block. */
   #counts = new Map<number, number>();
   #pending: Region[] = [];
@@ -72,6 +74,7 @@ export class Jit {
     table: WebAssembly.Table,
     environment: CompilerEnvironment,
     options: JitOptions = {},
+    profiler?: Profiler,
   ) {
     this.#state = state;
     this.#selector = new Selector(state, tables);
@@ -80,12 +83,19 @@ export class Jit {
     this.#threshold = options.threshold ?? 40;
     this.#patience = options.patience ?? PATIENCE;
     this.interval = options.interval ?? 4000;
+    this.#profiler = profiler;
+  }
+
+  /** Regions that there are now. */
+  get regions(): ReadonlySet<Region> {
+    return this.#regions.all;
   }
 
   /** Execution has been found at STATE.EIP, in the interpreter or in compiled code. */
   sample(linear: number, compiled: boolean): void {
     const { statistics } = this;
     statistics.samples++;
+    this.#profiler?.sample(linear, compiled, this.#state.cpl);
     if (!compiled) {
       statistics.interpreted++;
       this.#count(linear);
@@ -164,7 +174,8 @@ export class Jit {
     this.#pending = [];
     if (regions.length === 0) return;
     const batch: Batch = { live: 0, used: this.statistics.samples, regions: [] };
-    const { bytes, compiled } = compileRegions(regions, this.#environment);
+    const work = (): ReturnType<typeof compileRegions> => compileRegions(regions, this.#environment);
+    const { bytes, compiled } = this.#profiler ? this.#profiler.compiling(work) : work();
     this.statistics.bytes += bytes;
     for (const { region, emitted, code } of compiled) {
       this.#regions.install(region, code, emitted, batch);
