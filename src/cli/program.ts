@@ -66,6 +66,8 @@ interface Options extends DriveOptions, StateOptions, NetworkOptions {
   readonly quit?: boolean;
   readonly screenshotAt?: number;
   readonly screenshotFile?: string;
+  readonly profile?: boolean;
+  readonly profileFile?: string;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly output?: string;
@@ -327,6 +329,8 @@ function addRunOptions(command: Command, steps: Step[]): void {
     )
     .option('--screenshot-file <file>', 'name of pictures (default: machine, date and time)')
     .option('--events <file>', 'write events as JSON lines; "-" is standard output')
+    .option('--profile', 'say at the end where time went')
+    .option('--profile-file <file>', 'write that to a file: text, or JSON if its name ends in .json')
     .option('-q, --quiet', 'say nothing but errors')
     .option('-v, --verbose', 'say what the guest uses and the machine lacks');
 }
@@ -392,6 +396,7 @@ function withOptions(base: MachineOptions, options: Options): MachineOptions {
     ...(parallel === undefined ? {} : { parallel }),
     ...(cpu === undefined ? {} : { cpuid: { ...base.cpuid, ...cpu } }),
     ...(jit === undefined ? {} : { jit }),
+    ...(wantsProfile(options) ? { profile: true } : {}),
     ...(clock === undefined ? {} : { clock }),
     ...(rtc === undefined ? {} : { rtc }),
     ...(tripleFault === undefined ? {} : { tripleFault }),
@@ -422,6 +427,7 @@ function runSettings(options: Options, steps: readonly Step[], around: Surroundi
     ...(options.debugConsole === undefined ? {} : { debugConsole: options.debugConsole }),
     ...(screenshotAt === undefined ? {} : { screenshotAt }),
     ...(screenshotFile === undefined ? {} : { screenshotPath: screenshotFile }),
+    ...(wantsProfile(options) ? { profile: options.profileFile ?? '-' } : {}),
   };
 }
 
@@ -432,5 +438,7 @@ function chooseView({ screen, headless }: Options, stdio: boolean, { terminal }:
   if (terminal) return view;
   return view === 'serial' ? 'pipe' : 'none';
 }
+
+const wantsProfile = ({ profile, profileFile }: Options): boolean => profile === true || profileFile !== undefined;
 
 const usage = (message: string): InvalidArgumentError => new InvalidArgumentError(message);

@@ -11,6 +11,7 @@ import { Attachment, type View } from './attachment.ts';
 import { eventLine } from './event-lines.ts';
 import type { DebugConsole } from './option-values.ts';
 import { ExitCode, exitCodeOfEnd, exitCodeOfError, exitCodeOfSignal } from './exit-codes.ts';
+import { formatProfile } from './profile-report.ts';
 import { formatEnd, formatError, formatTripleFault } from './report.ts';
 import { runStep, type Step } from './script.ts';
 import type { SignalAction } from './state-options.ts';
@@ -41,6 +42,8 @@ export interface RunSettings {
   readonly statePath?: string;
   /** Keep space free there for so many bytes of memory. */
   readonly reserveBytes?: number;
+  /** Where the profile goes at the end: `-` with the program's messages, a file as text or, by its name `.json`, as data. */
+  readonly profile?: string;
   /** What the first INT or TERM does; default `shutdown`. */
   readonly onSignal?: SignalAction;
 }
@@ -119,10 +122,28 @@ class MachineRun {
     await script.catch(() => undefined);
     this.giveBackTerminal();
     if (!settings.quiet) this.#say(formatEnd(end));
+    await this.#tellProfile();
     const undone = end.reason === 'guest' && this.#signal === undefined ? this.#undone() : undefined;
     if (undone === undefined) return this.#exitCode(end);
     this.#say(`virtualserver: the machine ended before ${undone}`);
     return ExitCode.Timeout;
+  }
+
+  /** A profile that cannot be had or written is told, and changes no result. */
+  async #tellProfile(): Promise<void> {
+    const { profile: path } = this.#settings;
+    if (path === undefined) return;
+    try {
+      const profile = await this.#vm.profile();
+      if (path === '-') this.#around.talk.write(formatProfile(profile));
+      else
+        await writeFile(
+          path,
+          path.endsWith('.json') ? `${JSON.stringify(profile, null, 2)}\n` : formatProfile(profile),
+        );
+    } catch (error) {
+      this.#say(`virtualserver: no profile: ${formatError(error)}`);
+    }
   }
 
   #exitCode(end: MachineEnd): number {

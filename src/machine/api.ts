@@ -1,5 +1,5 @@
 /** The library's machine, as programs see it. `createMachine` (src/index.ts) gives a `VirtualMachine`. */
-import type { RegisterState } from '../../cpu/processor.ts';
+import type { ProcessorProfile, RegisterState } from '../../cpu/processor.ts';
 import type { NetworkPlug } from '../network/virtual-network.ts';
 import type { AdapterStatistics } from './adapter-wire.ts';
 import type { MachineConfiguration, MediaSource, SavedStateSource, UndoAction } from './configuration.ts';
@@ -141,6 +141,25 @@ export interface MachineStatistics {
   readonly diskBytesWritten: number;
 }
 
+/** Accesses of the processor to a device's ports or memory. */
+export interface DeviceProfile {
+  readonly kind: 'port' | 'memory';
+  /** Name of the ports or the memory; `nothing` where nothing answers. */
+  readonly device: string;
+  readonly reads: number;
+  readonly writes: number;
+  /** Host time inside the device. */
+  readonly milliseconds: number;
+}
+
+/** Where the time of a run went. */
+export interface MachineProfile {
+  readonly statistics: MachineStatistics;
+  readonly processor: ProcessorProfile;
+  /** The most often used first. */
+  readonly devices: readonly DeviceProfile[];
+}
+
 export interface TurnOffOptions {
   /** What becomes of the undo disks of all hard disks; default as the configuration's `undoAtEnd`. */
   readonly undo?: UndoAction;
@@ -205,6 +224,11 @@ export interface VirtualMachine extends AsyncDisposable, AsyncIterable<MachineEv
   /** The screen as a PNG file. */
   screenshot(): Promise<Uint8Array>;
   statistics(): Promise<MachineStatistics>;
+  /**
+   * Where time went in this run or, when it is off, in the last one.
+   * @throws VirtualServerError `VS_INVALID_STATE` unless it ran with `profile` in its configuration
+   */
+  profile(): Promise<MachineProfile>;
   registers(): Promise<RegisterState>;
   /** Guest physical memory; at most 16 MiB at once. */
   readMemory(address: number, length: number): Promise<Uint8Array>;

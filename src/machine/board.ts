@@ -37,7 +37,7 @@ import { SystemControl } from '../../devices/system-control/system-control.ts';
 import type { PciFunction } from '../../devices/pci.ts';
 import type { Vga } from '../../devices/vga/vga.ts';
 import { AdapterWire } from './adapter-wire.ts';
-import type { Processor, ProcessorBus, ProcessorOptions, SavableProcessor } from '../../cpu/processor.ts';
+import type { Processor, ProcessorBus, ProcessorOptions, ProfileClock, SavableProcessor } from '../../cpu/processor.ts';
 import { describeToFirmware } from '../firmware/configuration.ts';
 import type { FirmwareImages } from '../firmware/images.ts';
 import {
@@ -65,6 +65,7 @@ import type { DiskError, DriveMedia } from './drives.ts';
 import { Inputs } from './inputs.ts';
 import { LazyMemory, type LazyMemoryOptions } from './lazy-memory.ts';
 import { MemoryMap } from './memory-map.ts';
+import { AccessCounter } from './profile.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SerialWire } from './serial-wire.ts';
 import type { PciIdentifier } from './video.ts';
@@ -100,6 +101,8 @@ export interface BoardOptions {
   /** What the guest's clock shows at virtual time 0, milliseconds since 1970. */
   readonly clockStart: number;
   readonly signals: BoardSignals;
+  /** Times a profile, if the configuration asks for one; nothing else looks at host time. */
+  readonly profileClock?: ProfileClock;
 }
 
 /** The time-stamp counter runs at 1 GHz of virtual time, whatever instructions cost. */
@@ -115,6 +118,8 @@ export class Board {
   readonly processor: Processor;
   readonly ports: PortBus;
   readonly memoryBus: MemoryBus;
+  /** Only while the configuration asks for a profile. */
+  readonly accesses: AccessCounter | undefined;
   readonly log: OnceLog;
   readonly scheduler: Scheduler;
   readonly pic: I8259Pair;
@@ -148,6 +153,9 @@ export class Board {
     this.ports = new PortBus(this.log);
     this.memoryBus = new MemoryBus(this.log);
     const host: DeviceHost = { clock: scheduler, log: this.log };
+    const profile = configuration.profile ? options.profileClock : undefined;
+    this.accesses = profile && new AccessCounter(profile);
+    const bus = this.#processorBus(signals);
 
     this.processor = options.createProcessor(
       {
@@ -156,8 +164,9 @@ export class Board {
         romBytes: firmware.bios.length,
         cpuid: configuration.cpuid,
         jit: configuration.jit,
+        profile,
       },
-      this.#processorBus(signals),
+      this.accesses?.counted(bus) ?? bus,
     );
     const { processor } = this;
     processor.rom.set(firmware.bios);

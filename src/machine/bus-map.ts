@@ -62,6 +62,11 @@ abstract class RangeBus implements Bus {
       .map((p) => `${hex(p.base, this.#digits)}-${hex(p.last, this.#digits)} ${p.region.name}`);
   }
 
+  /** Name of what answers at an address. */
+  nameAt(address: number): string | undefined {
+    return this.at(address)?.region.name;
+  }
+
   /** The highest mapping at an address. */
   protected at(address: number): Placed | undefined {
     let found: Placed | undefined;

@@ -156,6 +156,8 @@ export interface MachineConfiguration {
   readonly cpuid?: CpuidConfiguration;
   /** The processor's compiling tier; `false` interprets everything. Guests see no difference but in speed. Default `true`. */
   readonly jit?: boolean | JitOptions;
+  /** Count what `vm.profile()` reports: costs some speed. Default `false`. */
+  readonly profile?: boolean;
   /** Default `reset`. */
   readonly tripleFault?: TripleFaultPolicy;
   /** Default `real`. */

@@ -35,6 +35,7 @@ export interface ResolvedConfiguration {
   readonly boot: readonly BootDevice[];
   readonly cpuid: CpuidConfiguration;
   readonly jit: boolean | JitOptions;
+  readonly profile: boolean;
   readonly tripleFault: TripleFaultPolicy;
   readonly clock: ClockConfiguration;
   /** Undefined: none. */
@@ -71,6 +72,7 @@ export function resolveConfiguration(given: MachineConfiguration): ResolvedConfi
     boot: given.boot ?? ['floppy', 'cdrom', 'disk'],
     cpuid: given.cpuid ?? {},
     jit: given.jit ?? true,
+    profile: given.profile ?? false,
     tripleFault: given.tripleFault ?? 'reset',
     clock: given.clock ?? { kind: 'real' },
     debugExit: debugExitPort(given.debugExit ?? true),

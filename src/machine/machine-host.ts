@@ -6,6 +6,7 @@ import type { AdapterStatistics } from './adapter-wire.ts';
 import type {
   Keyboard,
   MachineOptions,
+  MachineProfile,
   MachineStatistics,
   MediaArgument,
   Mouse,
@@ -69,6 +70,8 @@ export class MachineHost implements VirtualMachine {
   #sequence = 0;
   #vtime = 0;
   #end: MachineEnd = { reason: 'host' };
+  /** Of the last run. */
+  #profile: MachineProfile | undefined;
   /** Threads that are being closed. */
   #closing: Promise<unknown> = Promise.resolve();
   #disposed = false;
@@ -134,6 +137,7 @@ export class MachineHost implements VirtualMachine {
       throw new VirtualServerError(ErrorCode.InvalidState, `cannot start: the machine is ${this.#state}`);
     this.#starting = true;
     for (const port of this.#serial) port.clear();
+    this.#profile = undefined;
     let thread: MachineThread;
     try {
       thread = await this.#options.startThread();
@@ -234,6 +238,7 @@ export class MachineHost implements VirtualMachine {
   #receive(client: Client, message: Message): void {
     if (client !== this.#client) return;
     if (message.kind === 'screen') this.screen.update(message.screen);
+    else if (message.kind === 'profile') this.#profile = message.profile;
     else if (message.kind === 'event') this.#deliver(message.event);
   }
 
@@ -337,6 +342,10 @@ export class MachineHost implements VirtualMachine {
 
   statistics(): Promise<MachineStatistics> {
     return this.#ask('statistics', undefined);
+  }
+
+  profile(): Promise<MachineProfile> {
+    return !this.#client && this.#profile ? Promise.resolve(this.#profile) : this.#ask('profile', undefined);
   }
 
   registers(): Promise<RegisterState> {

@@ -9,7 +9,7 @@ import { StopReason } from '../../cpu/processor.ts';
 import type { FramePort } from '../network/frame-pipe.ts';
 import type { AdapterStatistics, AdapterWire } from './adapter-wire.ts';
 import { openNetworks } from './adapters.ts';
-import type { MachineStatistics } from './api.ts';
+import type { MachineProfile, MachineStatistics } from './api.ts';
 import { Board } from './board.ts';
 import type { BoardSignals } from './board.ts';
 import type { MachineConfiguration, MediaSource, SavedStateSource, UndoAction } from './configuration.ts';
@@ -24,6 +24,7 @@ import { asMediaError } from './media.ts';
 import { Outputs } from './outputs.ts';
 import { createPacer, initialRate } from './pacing.ts';
 import { statisticsOf, type Powered } from './powered.ts';
+import { profileOf } from './profile.ts';
 import { RunBudget } from './run-budget.ts';
 import { saveMachine } from './save-task.ts';
 import { OpenState } from './saving.ts';
@@ -133,6 +134,7 @@ export class Machine {
         createProcessor: services.createProcessor,
         clockStart: clockStart(configuration, services.wallClock(), services.zoneMinutes()),
         signals: this.#signals(outputs),
+        profileClock: { now: () => services.hostTime() },
       });
       const restored = state?.restore(board, (error) => this.#lost(error));
       const pacer = createPacer(configuration.clock, scheduler, () => services.hostTime());
@@ -444,6 +446,10 @@ export class Machine {
 
   statistics(): MachineStatistics {
     return statisticsOf(this.#powered, this.#services.hostTime());
+  }
+
+  profile(): MachineProfile | undefined {
+    return profileOf(this.#powered, this.#services.hostTime());
   }
 
   registers(): RegisterState {

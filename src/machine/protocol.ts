@@ -2,7 +2,7 @@
 import type { RegisterState } from '../../cpu/processor.ts';
 import type { FramePort } from '../network/frame-pipe.ts';
 import type { AdapterStatistics } from './adapter-wire.ts';
-import type { MachineStatistics, ScreenImage, ScreenState } from './api.ts';
+import type { MachineProfile, MachineStatistics, ScreenImage, ScreenState } from './api.ts';
 import type { MachineConfiguration, MediaSource, SavedStateSource, UndoAction } from './configuration.ts';
 import type { ErrorCode } from './errors.ts';
 import { ErrorCode as Codes, VirtualServerError } from './errors.ts';
@@ -37,6 +37,7 @@ export interface Operations {
   setLink: [{ adapter: number; up: boolean }, void];
   networkStatistics: [number, AdapterStatistics];
   statistics: [undefined, MachineStatistics];
+  profile: [undefined, MachineProfile];
   registers: [undefined, RegisterState];
   readMemory: [{ address: number; length: number }, Uint8Array];
 }
@@ -59,7 +60,9 @@ export type Message =
   | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: ErrorMessage }
   | { readonly kind: 'event'; readonly event: MachineEvent }
-  | { readonly kind: 'screen'; readonly screen: ScreenState };
+  | { readonly kind: 'screen'; readonly screen: ScreenState }
+  /** The whole run's, before its last event. */
+  | { readonly kind: 'profile'; readonly profile: MachineProfile };
 
 /** One end of the line: a `MessagePort`, a worker, or a pair in one thread. */
 export interface Line<Out, In> {

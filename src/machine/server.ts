@@ -2,7 +2,7 @@
 import type { Emit } from './host-services.ts';
 import type { MachineHostServices } from './host-services.ts';
 import { Machine } from './machine.ts';
-import type { MachineEvent } from './events.ts';
+import type { MachineEvent, MachineState } from './events.ts';
 import { ErrorCode, VirtualServerError } from './errors.ts';
 import { fromSet1, isKey } from './inputs.ts';
 import type { KeyEvent } from './inputs.ts';
@@ -13,6 +13,10 @@ import type { Line, Message, Operation, Operations, Request } from './protocol.t
 const MAX_READ = 16 << 20;
 
 type Handlers = { [O in Operation]: (argument: Operations[O][0]) => Operations[O][1] | Promise<Operations[O][1]> };
+
+function noProfile(): never {
+  throw new VirtualServerError(ErrorCode.InvalidState, 'no profile is kept: the configuration does not ask for one');
+}
 
 /** Serves one machine over a line until the thread ends. */
 export function serveMachine(line: Line<Message, Request>, services: MachineHostServices): void {
@@ -50,6 +54,10 @@ class MachineServer {
   readonly #emit: Emit = (type, data, vtime, reason) => {
     const time = new Date(this.#services.wallClock()).toISOString();
     const event = { seq: ++this.#sequence, time, vtime, vm: this.#name, type, ...(reason ? { reason } : {}), data };
+    // The last moment at which there is one; the thread ends with the run.
+    const ending = type === 'vm.state.changed' && (data as { state: MachineState }).state === 'DeleteMachine';
+    const profile = ending ? this.#machine?.profile() : undefined;
+    if (profile) this.#line.send({ kind: 'profile', profile });
     this.#line.send({ kind: 'event', event: event as unknown as MachineEvent });
     if (type !== 'vm.ended') return;
     for (const giveUp of this.#typing) giveUp();
@@ -110,6 +118,7 @@ class MachineServer {
       setLink: ({ adapter, up }) => this.#on().setLink(adapter, up),
       networkStatistics: (adapter) => this.#on().networkStatistics(adapter),
       statistics: () => this.#on().statistics(),
+      profile: () => this.#on().profile() ?? noProfile(),
       registers: () => this.#on().registers(),
       readMemory: ({ address, length }) => {
         if (!(Number.isInteger(address) && Number.isInteger(length) && address >= 0 && length >= 0))

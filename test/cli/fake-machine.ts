@@ -1,6 +1,7 @@
 import type {
   Keyboard,
   MachineOptions,
+  MachineProfile,
   MachineStatistics,
   ScreenState,
   SerialPort,
@@ -22,6 +23,7 @@ export class FakeMachine {
   serialSent = '';
   startError: Error | undefined;
   saveError: Error | undefined;
+  profile: MachineProfile | undefined;
   /** Called when the machine runs. */
   started: () => void = () => undefined;
   readonly #listeners = new Set<(event: MachineEvent) => void>();
@@ -195,6 +197,10 @@ export class FakeMachine {
           diskBytesRead: 3 << 20,
           diskBytesWritten: 0,
         } satisfies MachineStatistics),
+      profile: () =>
+        this.profile
+          ? Promise.resolve(this.profile)
+          : Promise.reject(new VirtualServerError(ErrorCode.InvalidState, 'no profile is kept')),
       onEvent: (listener: (event: MachineEvent) => void) => subscribe(this.#listeners, listener),
       close: () => this.#call('close'),
     } as unknown as VirtualMachine;
