@@ -285,7 +285,8 @@ export class DecodeTables {
         this.emitHandlers.push({ ...handler, form: { ...form, flagsUnused: true } });
         this.#view.setUint16(at + INFO.FLAGLESS, HANDLER.first + this.emitHandlers.length - 1, true);
       }
-      if (!form.isMemory && form.x87Page === 0)
+      // What may be left to a helper may fault, and the handler of the fault sees the flags.
+      if (!form.isMemory && form.x87Page === 0 && handler.fallback === undefined)
         this.bytes[at + INFO.FLAGS] =
           (OVERWRITING.has(mnemonic) ? INFO_FLAG.overwritesFlags : 0) | (NEUTRAL.has(mnemonic) ? INFO_FLAG.neutral : 0);
       if (mnemonic === 'lea') this.bytes[at + INFO.FLAGS] = INFO_FLAG.neutral;
