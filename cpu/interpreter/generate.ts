@@ -258,7 +258,11 @@ export function generateProcessor(
           const compiled = f.let(i32.load(entry, ENTRY_POINT.REGION));
           const valid = f.let(
             i32.and(
-              i32.eq(i32.load(compiled, COMPILED.TAG), i32.load(0, STATE.CODE_TAG)),
+              i32.and(
+                i32.eq(i32.load(compiled, COMPILED.TAG), i32.load(0, STATE.CODE_TAG)),
+                // Which the tag does not tell.
+                i32.eq(i32.load(compiled, COMPILED.CS_BASE), i32.load(0, STATE.SEGMENT_BASE + 4 * SEGMENT.CS)),
+              ),
               i32.eq(
                 i32.add(i32.load(entry, ENTRY_POINT.PAGE), i32.load(compiled, COMPILED.DELTA)),
                 i32.load(0, STATE.CODE_PAGE),
