@@ -18,7 +18,7 @@ function table(title: string, head: readonly string[], rows: readonly (readonly 
   const widths = head.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
   const format = (line: readonly string[]): string =>
     `  ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')}`.trimEnd();
-  const more = rows.length > LINES ? [`  and ${rows.length - LINES} more`] : [];
+  const more = rows.length > LINES ? ['  and others'] : [];
   return ['', title, ...lines.map(format), ...more];
 }
 

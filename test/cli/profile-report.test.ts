@@ -74,7 +74,7 @@ describe('the text of a profile', () => {
   });
 
   it('cuts long tables, and says so', () => {
-    expect(text).toMatch(/op11 +89\n {2}and 2 more\n/);
+    expect(text).toMatch(/op11 +89\n {2}and others\n/);
     expect(text).not.toContain('op12');
   });
 
