@@ -13,6 +13,7 @@ const RUNS: readonly (readonly [string, string, number])[] = [
   ['demo', 'default', 0.1],
   ['demo', 'first', 0.5],
   ['demo', 'soon', 0.3],
+  ['demo', 'exits', 0.1],
   ['kernels', 'default', 0.5],
   ['kernels', 'first', 0.8],
   ['kernels', 'soon', 0.8],
