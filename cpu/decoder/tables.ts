@@ -290,7 +290,8 @@ export class DecodeTables {
         this.bytes[at + INFO.FLAGS] =
           (OVERWRITING.has(mnemonic) ? INFO_FLAG.overwritesFlags : 0) | (NEUTRAL.has(mnemonic) ? INFO_FLAG.neutral : 0);
       if (mnemonic === 'lea') this.bytes[at + INFO.FLAGS] = INFO_FLAG.neutral;
-      if (form.isMemory && INDEXED.has(mnemonic)) {
+      // Helpers find the address in the record, or where an address record left it.
+      if (form.isMemory && INDEXED.has(mnemonic) && handler.fallback === undefined) {
         this.emitHandlers.push({ ...handler, form: { ...form, indexed: true } });
         this.#view.setUint16(at + INFO.INDEXED, HANDLER.first + this.emitHandlers.length - 1, true);
       }
