@@ -1,7 +1,8 @@
 /**
  * Reads a multiboot 1 header with address fields ("a.out kludge"): Multiboot Specification 0.6.96, section 3.1.
- * ELF images without those fields are refused.
+ * ELF images without those fields are refused. Starts such an image as a boot loader would.
  */
+import type { Processor } from '../cpu/index.ts';
 
 const MAGIC = 0x1badb002;
 const HEADER_BYTES = 32;
@@ -56,4 +57,34 @@ function located(file: Uint8Array, view: DataView, at: number): MultibootImage {
   if (end < address + length || entry < address || entry >= address + length)
     throw new Error('the addresses of the multiboot header contradict each other');
   return { address, bytes: file.subarray(from, from + length), end, entry };
+}
+
+/** Section 3.2: protected mode, paging and interrupts off, flat segments. */
+const CR0_PE_ET = 0x11;
+const flat = (selector: number, access: number) => ({
+  selector,
+  base: 0,
+  limit: 0xffffffff,
+  attributes: 0xc000 | access,
+});
+
+/** Places an image in memory and has the processor begin it as a boot loader would. */
+export function startMultiboot(
+  processor: Pick<Processor, 'writePhysical' | 'setRegisters'>,
+  image: MultibootImage,
+): void {
+  const data = flat(16, 0x93);
+  processor.writePhysical(image.address, image.bytes);
+  processor.setRegisters({
+    cr0: CR0_PE_ET,
+    eip: image.entry,
+    eax: LOADER_MAGIC,
+    eflags: 2,
+    cs: flat(8, 0x9b),
+    ds: data,
+    es: data,
+    fs: data,
+    gs: data,
+    ss: data,
+  });
 }

@@ -6,7 +6,7 @@
  */
 import { createProcessor, StopReason } from '../../cpu/index.ts';
 import type { ProcessorOptions } from '../../cpu/index.ts';
-import { LOADER_MAGIC, readMultiboot } from '../multiboot.ts';
+import { readMultiboot, startMultiboot } from '../multiboot.ts';
 import type { Guest, RunningGuest } from '../types.ts';
 import { guestImage } from './images.ts';
 
@@ -17,16 +17,6 @@ const RAM_BYTES = 64 << 20;
 const SLICE = 1_000_000;
 /** About what v86 takes from its creation to the end of its firmware on the same host. */
 const WARM_UP_MS = 1000;
-/** Multiboot Specification 0.6.96, section 3.2: flat segments, protected mode, paging off, interrupts off. */
-const CR0_PE_ET = 0x11;
-
-const flat = (selector: number, access: number) => ({
-  selector,
-  base: 0,
-  limit: 0xffffffff,
-  attributes: 0xc000 | access,
-});
-const data = flat(16, 0x93);
 
 /** @param options what is different from the processor's defaults */
 export async function runBareProcessor(
@@ -58,19 +48,7 @@ export async function runBareProcessor(
   const load = (): void => {
     processor.reset();
     processor.writePhysical(0, new Uint8Array(RAM_BYTES));
-    processor.writePhysical(image.address, image.bytes);
-    processor.setRegisters({
-      cr0: CR0_PE_ET,
-      eip: image.entry,
-      eax: LOADER_MAGIC,
-      eflags: 2,
-      cs: flat(8, 0x9b),
-      ds: data,
-      es: data,
-      fs: data,
-      gs: data,
-      ss: data,
-    });
+    startMultiboot(processor, image);
   };
   load();
   const warmUpEnd = performance.now() + WARM_UP_MS;

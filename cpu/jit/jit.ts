@@ -66,6 +66,8 @@ export class Jit {
   #counts = new Map<number, number>();
   #pending: Region[] = [];
   #pendingSince = 0;
+  /** Number of the sample at which to look for regions to be merged. */
+  #mergeAt = MERGE_SAMPLES;
   #batches: Batch[] = [];
 
   constructor(
@@ -100,7 +102,11 @@ export class Jit {
       statistics.interpreted++;
       this.#count(linear);
     }
-    if (statistics.samples % MERGE_SAMPLES === 0) this.#merge();
+    // Looking at all regions costs as much as there are.
+    if (statistics.samples >= this.#mergeAt) {
+      this.#mergeAt = statistics.samples + MERGE_SAMPLES + 8 * this.#regions.all.size;
+      this.#merge();
+    }
     if (
       this.#pending.length &&
       (this.#pending.length >= BATCH || statistics.samples - this.#pendingSince >= this.#patience - 1)
@@ -129,7 +135,7 @@ export class Jit {
 
   #choose(linear: number): void {
     const selection = this.#selector.select([linear], MAX_INSTRUCTIONS);
-    if (selection && selection.count > 1 && this.#regions.hasRoom(selection.roots.size)) this.#await(selection, []);
+    if (selection && selection.count > 1) this.#await(selection, []);
   }
 
   /** Makes one region of those that control keeps passing between. */
@@ -159,11 +165,16 @@ export class Jit {
       const selection = this.#selector.select([...starts], MAX_MERGED);
       // Too many pages, or not mapped at present: the result would be no better than its parts.
       if (!selection || [...starts].some((start) => !selection.nodes.has(start))) continue;
-      if (this.#regions.hasRoom(selection.roots.size)) this.#await(selection, [...regions]);
+      this.#await(selection, [...regions]);
     }
   }
 
   #await(selection: Selection, replaces: readonly Region[]): void {
+    while (!this.#regions.hasRoom(selection.roots.size)) {
+      const oldest = this.#batches.shift();
+      if (!oldest) return;
+      this.#drop(oldest);
+    }
     if (this.#pending.length === 0) this.#pendingSince = this.statistics.samples;
     this.#pending.push(this.#regions.reserve(selection, replaces));
   }
@@ -173,7 +184,7 @@ export class Jit {
     const regions = this.#pending.filter((region) => region.alive);
     this.#pending = [];
     if (regions.length === 0) return;
-    const batch: Batch = { live: 0, used: this.statistics.samples, regions: [] };
+    const batch: Batch = { live: 0, regions: [] };
     const work = (): ReturnType<typeof compileRegions> => compileRegions(regions, this.#environment);
     const { bytes, compiled } = this.#profiler ? this.#profiler.compiling(work) : work();
     this.statistics.bytes += bytes;

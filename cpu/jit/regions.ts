@@ -11,8 +11,6 @@ const MAX_ENTRIES = (REGION.ENTRY_POINTS_END - REGION.ENTRY_POINTS) / ENTRY_POIN
 /** The modules that regions were compiled in; a module lives as long as one of its regions does. */
 export interface Batch {
   live: number;
-  /** When a region of it was last seen running, in samples. */
-  used: number;
   readonly regions: Region[];
 }
 

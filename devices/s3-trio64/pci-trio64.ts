@@ -13,6 +13,7 @@ import type { AccessSize, BusRegion } from '../bus.ts';
 import type { PciRange, RangeChange } from '../pci.ts';
 import { PciFunction } from '../pci.ts';
 import type { StateDeclaration } from '../state.ts';
+import { legacyRanges } from '../vga/pci-vga.ts';
 import type { Trio64 } from './trio64.ts';
 import { DEVICE_ID } from './trio64.ts';
 
@@ -56,18 +57,13 @@ export class PciTrio64 extends PciFunction implements Device {
 
   override ranges(): PciRange[] {
     const chip = this.#chip;
-    const io = (at: number): number | undefined => (this.config[COMMAND]! & COMMAND_IO ? at : undefined);
-    const memory = this.config[COMMAND]! & COMMAND_MEMORY;
+    const command = this.config[COMMAND]!;
     return [
-      { kind: 'memory', region: chip.memory.window, at: memory ? 0xa0000 : undefined },
-      { kind: 'io', region: chip.monochromePorts, at: io(0x3b0) },
-      { kind: 'io', region: chip.commonPorts, at: io(0x3c0) },
-      { kind: 'io', region: chip.colorPorts, at: io(0x3d0) },
-      { kind: 'io', region: chip.dispi.ports, at: io(0x1ce) },
+      ...legacyRanges(chip, command),
       ...[...chip.controlPorts, ...chip.enginePorts.regions].map(({ base, region }): PciRange => ({
         kind: 'io',
         region,
-        at: io(base),
+        at: command & COMMAND_IO ? base : undefined,
       })),
     ];
   }

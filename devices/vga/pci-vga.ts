@@ -26,6 +26,18 @@ const DEVSEL_MEDIUM = 0x02;
 const BAR0 = 0x10;
 const BAR_PREFETCHABLE = 0x08;
 
+/** The ranges of a VGA that have no base address register, as the command register enables them. */
+export function legacyRanges(vga: Vga, command: number): PciRange[] {
+  const io = command & COMMAND_IO;
+  return [
+    { kind: 'memory', region: vga.memory.window, at: command & COMMAND_MEMORY ? 0xa0000 : undefined },
+    { kind: 'io', region: vga.monochromePorts, at: io ? 0x3b0 : undefined },
+    { kind: 'io', region: vga.commonPorts, at: io ? 0x3c0 : undefined },
+    { kind: 'io', region: vga.colorPorts, at: io ? 0x3d0 : undefined },
+    { kind: 'io', region: vga.dispi.ports, at: io ? 0x1ce : undefined },
+  ];
+}
+
 export class PciVga extends PciFunction implements Device {
   readonly name = 'vga-pci';
   readonly state: StateDeclaration;
@@ -45,17 +57,7 @@ export class PciVga extends PciFunction implements Device {
   }
 
   override ranges(): PciRange[] {
-    const vga = this.#vga;
-    const io = this.config[COMMAND]! & COMMAND_IO;
-    const memory = this.config[COMMAND]! & COMMAND_MEMORY;
-    return [
-      ...super.ranges(),
-      { kind: 'memory', region: vga.memory.window, at: memory ? 0xa0000 : undefined },
-      { kind: 'io', region: vga.monochromePorts, at: io ? 0x3b0 : undefined },
-      { kind: 'io', region: vga.commonPorts, at: io ? 0x3c0 : undefined },
-      { kind: 'io', region: vga.colorPorts, at: io ? 0x3d0 : undefined },
-      { kind: 'io', region: vga.dispi.ports, at: io ? 0x1ce : undefined },
-    ];
+    return [...super.ranges(), ...legacyRanges(this.#vga, this.config[COMMAND]!)];
   }
 
   override writeConfig(offset: number, size: AccessSize, value: number): RangeChange[] {

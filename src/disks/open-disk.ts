@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
 import { RawImage } from '../../vhd/flat-image.ts';
 import { looksLikeVhd, OWN_CREATOR } from '../../vhd/footer.ts';
-import type { DiskExtent, DiskImage } from '../../vhd/image.ts';
+import type { DiskImage } from '../../vhd/image.ts';
 import type { MemoryFile } from '../../vhd/memory-file.ts';
 import { openVhd } from '../../vhd/open.ts';
 import { detectImage, explainWrongKind } from './detect.ts';
@@ -12,6 +12,7 @@ import { checkUnlocked, lockFile, type FileLock } from './lock-file.ts';
 import { openDiskFile } from './disk-file.ts';
 import type { RandomAccessFile } from '../../vhd/random-access-file.ts';
 import { DISK_EXTENSION, NodeParentResolver } from './node-parents.ts';
+import { DelegatedImage } from './delegated-image.ts';
 import {
   commitUndoFile,
   discardUndoFile,
@@ -178,14 +179,13 @@ function checkKind(file: RandomAccessFile, format: 'vhd' | 'raw' | undefined): v
     throw explainWrongKind(kind, file.name, 'hard disk');
 }
 
-class LockedDisk implements OpenDisk {
+class LockedDisk extends DelegatedImage implements OpenDisk {
   readonly path: string;
   readonly mode: Exclude<WriteMode, 'auto'>;
   readonly undoPath: string | undefined;
   readonly contents: MemoryFile | undefined;
-  private readonly image: DiskImage;
-  private readonly lock: FileLock | undefined;
-  private readonly warnings: readonly string[];
+  readonly #lock: FileLock | undefined;
+  readonly #warnings: readonly string[];
 
   constructor(
     image: DiskImage,
@@ -196,13 +196,13 @@ class LockedDisk implements OpenDisk {
     lock: FileLock | undefined,
     warnings: readonly string[],
   ) {
-    this.image = image;
+    super(image);
     this.path = fullPath;
     this.mode = mode;
     this.undoPath = undoPath;
     this.contents = contents;
-    this.lock = lock;
-    this.warnings = warnings;
+    this.#lock = lock;
+    this.#warnings = warnings;
   }
 
   get files(): readonly string[] {
@@ -210,56 +210,14 @@ class LockedDisk implements OpenDisk {
     for (let image: DiskImage | undefined = this.image; image; image = image.parent) names.push(image.name);
     return this.contents === undefined ? names : names.filter((name) => name !== this.contents!.name);
   }
-  get name(): string {
-    return this.image.name;
+  override get problems(): readonly string[] {
+    return [...this.#warnings, ...super.problems];
   }
-  get format(): DiskImage['format'] {
-    return this.image.format;
-  }
-  get sectorCount(): number {
-    return this.image.sectorCount;
-  }
-  get readOnly(): boolean {
-    return this.image.readOnly;
-  }
-  get geometry(): DiskImage['geometry'] {
-    return this.image.geometry;
-  }
-  get identity(): Uint8Array {
-    return this.image.identity;
-  }
-  get creator(): string {
-    return this.image.creator;
-  }
-  get savedState(): boolean {
-    return this.image.savedState;
-  }
-  get problems(): readonly string[] {
-    return [...this.warnings, ...this.image.problems];
-  }
-  get parent(): DiskImage | undefined {
-    return this.image.parent;
-  }
-  read(lba: number, into: Uint8Array): void {
-    this.image.read(lba, into);
-  }
-  write(lba: number, from: Uint8Array): void {
-    this.image.write(lba, from);
-  }
-  trim(lba: number, count: number): void {
-    this.image.trim?.(lba, count);
-  }
-  extentAt(lba: number, limit: number): DiskExtent {
-    return this.image.extentAt?.(lba, limit) ?? { kind: 'data', count: limit };
-  }
-  flush(): void {
-    this.image.flush();
-  }
-  close(): void {
+  override close(): void {
     try {
-      this.image.close();
+      super.close();
     } finally {
-      this.lock?.unlock();
+      this.#lock?.unlock();
     }
   }
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DiskError, DiskErrorCode } from '../../vhd/errors.ts';
 import type { DiskImage } from '../../vhd/image.ts';
+import { DelegatedImage } from './delegated-image.ts';
 import { createDurably } from './durable.ts';
 
 /** A hard disk of the machine and its undo disk. */
@@ -94,52 +95,15 @@ export function asBeforeCommit(image: DiskImage, undoPath: string): DiskImage {
   return new ChangedImage(image, Uint8Array.from(Buffer.from(identity, 'hex')));
 }
 
-class ChangedImage implements DiskImage {
-  readonly identity: Uint8Array;
-  private readonly image: DiskImage;
+class ChangedImage extends DelegatedImage {
+  readonly #identity: Uint8Array;
 
   constructor(image: DiskImage, identity: Uint8Array) {
-    this.image = image;
-    this.identity = identity;
+    super(image);
+    this.#identity = identity;
   }
 
-  get name(): string {
-    return this.image.name;
-  }
-  get format(): DiskImage['format'] {
-    return this.image.format;
-  }
-  get sectorCount(): number {
-    return this.image.sectorCount;
-  }
-  get readOnly(): boolean {
-    return this.image.readOnly;
-  }
-  get geometry(): DiskImage['geometry'] {
-    return this.image.geometry;
-  }
-  get creator(): string {
-    return this.image.creator;
-  }
-  get savedState(): boolean {
-    return this.image.savedState;
-  }
-  get problems(): readonly string[] {
-    return this.image.problems;
-  }
-  get parent(): DiskImage | undefined {
-    return this.image.parent;
-  }
-  read(lba: number, into: Uint8Array): void {
-    this.image.read(lba, into);
-  }
-  write(lba: number, from: Uint8Array): void {
-    this.image.write(lba, from);
-  }
-  flush(): void {
-    this.image.flush();
-  }
-  close(): void {
-    this.image.close();
+  override get identity(): Uint8Array {
+    return this.#identity;
   }
 }

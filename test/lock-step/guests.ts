@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StopReason } from '../../cpu/processor.ts';
 import { ResetCause } from '../../devices/device.ts';
-import { LOADER_MAGIC, readMultiboot } from '../../bench/multiboot.ts';
+import { readMultiboot, startMultiboot } from '../../bench/multiboot.ts';
 import { bootTarget, demoTarget } from '../../src/cli/boot-target.ts';
 import { loadFirmware } from '../../src/firmware/node-loader.ts';
 import type { MachineOptions } from '../../src/machine/api.ts';
@@ -99,14 +99,6 @@ const COM1 = 0x3f8;
 const DEBUG_CONSOLE = 0xe9;
 const DEBUG_EXIT = 0xf4;
 const BARE_RAM = 64 << 20;
-const CR0_PE_ET = 0x11;
-
-const flat = (selector: number, access: number) => ({
-  selector,
-  base: 0,
-  limit: 0xffffffff,
-  attributes: 0xc000 | access,
-});
 
 /** A multiboot image alone with the processor; it prints to COM1 or port E9h. */
 export class BareSubject implements Subject {
@@ -139,21 +131,8 @@ export class BareSubject implements Subject {
     );
     const { processor } = this;
     const { byteOffset } = processor.ram;
-    const data = flat(16, 0x93);
     processor.mapPages(0, BARE_RAM / PAGE, { read: byteOffset, write: byteOffset });
-    processor.writePhysical(image.address, image.bytes);
-    processor.setRegisters({
-      cr0: CR0_PE_ET,
-      eip: image.entry,
-      eax: LOADER_MAGIC,
-      eflags: 2,
-      cs: flat(8, 0x9b),
-      ds: data,
-      es: data,
-      fs: data,
-      gs: data,
-      ss: data,
-    });
+    startMultiboot(processor, image);
   }
 
   step(instructions: number): string {

@@ -241,3 +241,19 @@ describe('the limit of the code segment', () => {
     expect(board.cpu.registers().eip).toBe(0x3001);
   });
 });
+
+describe('more hot code than there is room for', () => {
+  it('takes the place of the oldest', () => {
+    const LOOPS = 2500;
+    const { statistics } = both(
+      (board) => {
+        // LOOPS times: MOV ECX, 20; DEC ECX; JNZ -3; then HLT
+        for (let n = 0; n < LOOPS; n++) board.load(CODE + 8 * n, [0xb9, 20, 0, 0, 0, 0x49, 0x75, 0xfd]);
+        board.load(CODE + 8 * LOOPS, [HLT]);
+        board.enterFlat(CODE);
+      },
+      { slice: 1000, most: 1_000_000, jit: { threshold: 1, interval: 1, patience: 64 } },
+    );
+    expect(statistics.regions).toBeGreaterThan(LOOPS * 0.95);
+  });
+});
